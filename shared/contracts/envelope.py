@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over Kafka: an event's headers and value, written in binary mode, read in binary or structured mode."""
+"""CloudEvents 1.0 over Kafka: an event's headers and value, written in binary mode, read in either mode."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -28,7 +28,7 @@ class Shortage(Value):
 
 
 class StockLine(Value):
-    """One product of one order: `want = held + backordered + deducted + cancelled`; `short` = all ever reported short."""
+    """One product of one order: `want = held + backordered + deducted + cancelled`; `short` = ever reported short."""
 
     product_id: str
     name: str
