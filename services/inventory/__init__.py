@@ -1,0 +1,1 @@
+"""The inventory service: stock, holds, the ledger, and the queue for what is short."""

@@ -1,0 +1,1 @@
+"""Inventory's rules: values in, values out."""

@@ -1,0 +1,124 @@
+"""Levels of items, and the ledger entry that every change of a level leaves."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, Literal
+
+from services.inventory.domain.claims import Claim
+
+ItemKind = Literal["product", "material"]
+EntryType = Literal[
+    "receipt",
+    "batch_output",
+    "sale",
+    "material_issue",
+    "material_return",
+    "reserve",
+    "release",
+    "expire",
+    "take_back",
+    "adjust",
+    "count",
+    "count_correction",
+    "found",
+    "hold",
+    "unhold",
+    "scrap",
+]
+AlertKind = Literal["low_stock", "critical", "stockout"]
+MONEY: Final = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a ledger entry is about, and who did it."""
+
+    type: str
+    id: str
+    actor: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ledger row; `quantity` is the signed change of what its type is about."""
+
+    item_id: str
+    version: int
+    type: EntryType
+    quantity: int
+    previous_current: int
+    new_current: int
+    previous_reserved: int
+    new_reserved: int
+    previous_held: int
+    new_held: int
+    reference: Reference
+
+
+@dataclass(slots=True)
+class Level:
+    """One item and its units: physical, promised, blocked, and how many more are waited for."""
+
+    item_id: str
+    kind: ItemKind
+    name: str
+    active: bool
+    min_stock_level: int
+    current: int
+    reserved: int
+    held: int
+    queued: int
+    version: int
+    received: int = 0
+    value: Decimal = Decimal(0)
+    moved: bool = False
+
+    @property
+    def available(self) -> int:
+        return self.current - self.reserved - self.held
+
+    def room_for(self, claim: Claim) -> int:
+        """Units that this claim may take; the safety stock is not for those that protect it."""
+        return max(0, self.available - (self.min_stock_level if claim.protected else 0))
+
+    def post(
+        self, type: EntryType, quantity: int, by: Reference, *, current: int = 0, reserved: int = 0, held: int = 0
+    ) -> Entry:
+        """Moves the level and returns the entry that says so."""
+        before = (self.current, self.reserved, self.held)
+        self.current += current
+        self.reserved += reserved
+        self.held += held
+        self.version += 1
+        self.moved = True
+        return Entry(
+            self.item_id,
+            self.version,
+            type,
+            quantity,
+            before[0],
+            self.current,
+            before[1],
+            self.reserved,
+            before[2],
+            self.held,
+            by,
+        )
+
+    def cost_of(self, quantity: int) -> Decimal:
+        """What units cost: their number times the weighted average of all receipts, to 4 decimals."""
+        if self.received == 0:
+            return Decimal(0)
+        return (self.value * quantity / self.received).quantize(MONEY, ROUND_HALF_UP)
+
+
+def alert_kind(available: int, min_stock_level: int, reorder_point: int) -> AlertKind | None:
+    """The gravest alert that a level calls for; an item without levels calls for none."""
+    if min_stock_level == 0 and reorder_point == 0:
+        return None
+    if available <= 0:
+        return "stockout"
+    if available <= min_stock_level:
+        return "critical"
+    return "low_stock" if available <= reorder_point else None

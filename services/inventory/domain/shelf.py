@@ -1,0 +1,240 @@
+"""The shelf: levels, claims and queues of one transaction, and the only moves that change them."""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from services.inventory.domain.claims import Claim, Line, QueueKey, waiting
+from services.inventory.domain.levels import Entry, EntryType, Level, Reference
+
+ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
+
+
+class UnknownItem(LookupError):
+    """A fact, or a batch's question, names an item that inventory has never heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long holds last."""
+
+    hold_seconds: int = 900
+    late_confirm_seconds: int = 86_400
+    confirmed_seconds: int = 604_800
+
+
+@dataclass(frozen=True, slots=True)
+class Deduction:
+    """One shipment of an order: units by product."""
+
+    shipment_id: str
+    quantities: tuple[tuple[str, int], ...]
+    cause: str | None
+
+
+@dataclass(slots=True)
+class Telling:
+    """What one claim is to be told when the transaction ends; the snapshot says the rest."""
+
+    answers: str | None = None
+    retaken: bool = False
+    newly_held: int = 0
+    cause: str | None = None
+    released: dict[str, int] = field(default_factory=dict)
+    expired: bool = False
+    taken: ShortfallReason | None = None
+    deductions: list[Deduction] = field(default_factory=list)
+    unheld: bool = False
+
+
+@dataclass(slots=True)
+class Shelf:
+    """All that one decision sees. `horizons`: the last place of a queue that was loaded, where more may follow."""
+
+    now: datetime
+    terms: Terms
+    levels: dict[str, Level]
+    claims: dict[str, Claim] = field(default_factory=dict)
+    horizons: Mapping[str, QueueKey | None] = field(default_factory=dict)
+    takers: Mapping[str, list[str]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    tellings: dict[str, Telling] = field(default_factory=dict)
+    touched: dict[str, Claim] = field(default_factory=dict)
+    cause: str | None = None
+    _queues: dict[str, list[QueueKey]] = field(default_factory=dict)
+
+    def level(self, item_id: str) -> Level:
+        level = self.levels.get(item_id)
+        if level is None:
+            raise UnknownItem(item_id)
+        return level
+
+    def telling(self, claim: Claim) -> Telling:
+        """The claim's telling; its row is written."""
+        self.touched[claim.id] = claim
+        told = self.tellings.get(claim.id)
+        if told is None:
+            told = self.tellings[claim.id] = Telling(cause=self.cause)
+        return told
+
+    def room(self, level: Level, claim: Claim) -> int:
+        """Units that a newcomer may take; none while others, of whom not all were loaded, wait for what is there."""
+        return 0 if level.item_id in self.horizons else level.room_for(claim)
+
+    # moves of one line
+
+    def join_queue(self, claim: Claim, line: Line, quantity: int) -> None:
+        """Units more are waited for, at the claim's age."""
+        if quantity <= 0:
+            return
+        queue = self.queue(line.item_id)
+        if line.backordered == 0:
+            insort(queue, claim.key)
+        self._wait(claim, line, quantity)
+
+    def leave_queue(self, claim: Claim, line: Line, quantity: int) -> int:
+        """At most so many units are waited for no more; returns how many."""
+        leaving = min(quantity, line.backordered)
+        if leaving > 0:
+            self._wait(claim, line, -leaving)
+            if line.backordered == 0 and line.item_id in self._queues:
+                queue = self._queues[line.item_id]
+                if claim.key in queue:
+                    queue.remove(claim.key)
+        return leaving
+
+    def _wait(self, claim: Claim, line: Line, change: int) -> None:
+        level = self.level(line.item_id)
+        line.backordered += change
+        level.queued += change
+        level.moved = True
+        self.touched[claim.id] = claim
+
+    def hold(self, claim: Claim, line: Line, quantity: int, note: str | None = None) -> None:
+        """Units that are available become the claim's."""
+        by = Reference(claim.kind, claim.id, "inventory", note)
+        self.entries.append(self.level(line.item_id).post("reserve", quantity, by, reserved=quantity))
+        line.held += quantity
+        self.telling(claim).newly_held += quantity
+
+    def give_back(self, claim: Claim, line: Line, quantity: int, type: EntryType, note: str | None = None) -> None:
+        """Units that the claim holds become available again."""
+        if quantity <= 0:
+            return
+        by = Reference(claim.kind, claim.id, "inventory", note)
+        self.entries.append(self.level(line.item_id).post(type, -quantity, by, reserved=-quantity))
+        line.held -= quantity
+        told = self.telling(claim)
+        if type != "take_back":
+            told.released[line.item_id] = told.released.get(line.item_id, 0) + quantity
+
+    # rule 5: the queue
+
+    def queue(self, item_id: str) -> list[QueueKey]:
+        """The item's queue as far as it was loaded, with those that joined since."""
+        if item_id not in self._queues:
+            self._queues[item_id] = waiting(self.claims, item_id)
+        return self._queues[item_id]
+
+    def fill(self, item_id: str) -> None:
+        """Gives what is available to those that wait, the first first; what lies beyond the horizon is left to a job."""
+        level = self.level(item_id)
+        if level.available <= 0:
+            return
+        queue = self.queue(item_id)
+        left: list[QueueKey] = []
+        for position, key in enumerate(queue):
+            if level.available <= 0 or self._beyond(item_id, key):
+                left += queue[position:]
+                break
+            if not self._fill_line(level, self.claims[key[2]]):
+                left.append(key)
+        self._queues[item_id] = left
+
+    def _fill_line(self, level: Level, claim: Claim) -> bool:
+        line = claim.lines[level.item_id]
+        quantity = min(line.backordered, level.room_for(claim))
+        if quantity > 0:
+            self._wait(claim, line, -quantity)
+            self.hold(claim, line, quantity)
+        return line.backordered == 0
+
+    def _beyond(self, item_id: str, key: QueueKey) -> bool:
+        if item_id not in self.horizons:
+            return False
+        horizon = self.horizons[item_id]
+        return horizon is None or key > horizon
+
+    def fill_all(self, item_ids: Iterable[str]) -> None:
+        for item_id in item_ids:
+            self.fill(item_id)
+
+    # rule 8: expiry
+
+    def expire(self, claim: Claim) -> None:
+        """The whole order lapses, queue rows included; nothing of it is cancelled, so it may be confirmed anew."""
+        self.telling(claim).expired = True
+        for line in claim.lines.values():
+            self.leave_queue(claim, line, line.backordered)
+            self.give_back(claim, line, line.held, "expire")
+            line.balance()
+        claim.status = "expired"
+        self.fill_all(claim.lines)
+
+    def expire_lapsed(self, item_id: str, but: Claim) -> None:
+        """Holds on an item whose time is over end now, whether or not the sweeper has come by."""
+        for claim in list(self.claims.values()):
+            if claim is not but and item_id in claim.lines and claim.lapsed(self.now):
+                self.expire(claim)
+
+    # rule 4: facts
+
+    def make_room(self, level: Level, quantity: int, by: Reference, reason: ShortfallReason) -> None:
+        """Makes units available that have left already: pending a count, then others' holds, then found ones."""
+        missing = quantity - level.available
+        pending = min(missing, level.held)
+        if pending > 0:
+            self.entries.append(level.post("unhold", -pending, by, held=-pending))
+            missing -= pending
+        for claim_id in self.takers.get(level.item_id, ()):
+            if missing <= 0:
+                break
+            missing -= self._take_back(self.claims[claim_id], level, missing, reason)
+        if missing > 0:
+            self.entries.append(level.post("found", missing, by, current=missing))
+
+    def _take_back(self, claim: Claim, level: Level, quantity: int, reason: ShortfallReason) -> int:
+        line = claim.lines[level.item_id]
+        taken = min(quantity, line.held)
+        if taken > 0:
+            self.give_back(claim, line, taken, "take_back", reason)
+            self.telling(claim).taken = reason
+            if claim.live:
+                self.join_queue(claim, line, taken)
+            else:
+                line.cancelled += taken
+        return taken
+
+    def arrive(self, item_id: str, type: EntryType, quantity: int, by: Reference) -> None:
+        """Units enter stock and go to those that wait."""
+        level = self.level(item_id)
+        self.entries.append(level.post(type, quantity, by, current=quantity))
+        self.fill(item_id)
+
+    def depart(
+        self, claim: Claim, line: Line, quantity: int, type: EntryType, by: Reference, reason: ShortfallReason
+    ) -> int:
+        """Units left for a claim: its own hold first, then whatever must give; returns those it did not hold."""
+        level = self.level(line.item_id)
+        own = min(quantity, line.held)
+        unheld = quantity - own
+        if unheld > 0:
+            self.make_room(level, unheld, by, reason)
+        self.entries.append(level.post(type, -quantity, by, current=-quantity, reserved=-own))
+        line.held -= own
+        still = unheld - self.leave_queue(claim, line, unheld)
+        line.cancelled -= min(still, line.cancelled)
+        self.telling(claim)
+        return unheld
