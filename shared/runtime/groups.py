@@ -1,4 +1,4 @@
-"""Grouped writes: what arrived while the previous transaction ran is one transaction, with an answer for each request."""
+"""Grouped writes: what came while the previous transaction ran is one transaction, each request with its own answer."""
 
 import asyncio
 import random
@@ -60,9 +60,9 @@ class _Entry(Generic[Q]):
 class Group(Generic[Q]):
     """Runs one operation on lists of requests, one transaction at a time.
 
-    A transaction may be tried more than once, also when the first try was committed and only the news of it was lost. So a
-    request must carry every id that the operation writes, made before `submit`, and an operation that meets such an id
-    again answers as if it had just written it; with an idempotency key the kept answer is given.
+    A transaction may be tried more than once, also when the first try was committed and only the news of it was lost.
+    So a request must carry every id that the operation writes, made before `submit`, and an operation that meets such
+    an id again answers as if it had just written it; with an idempotency key the kept answer is given.
     """
 
     def __init__(

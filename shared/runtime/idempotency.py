@@ -22,6 +22,8 @@ PATIENCE: Final = "150ms"
 PATIENCE_WITH_EACH: Final = "10ms"
 PURGED_AT_ONCE: Final = 5000
 
+Identity = tuple[str, str, str]
+
 _FORGOTTEN: Final = frozenset({400, 401, 403, 413, 415, 422, 429})
 _QUOTED: Final = re.compile(r'^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"$')
 _BARE: Final = re.compile(r"^[\x21\x23-\x7e][\x21-\x7e]*$")
@@ -37,7 +39,7 @@ class IdempotencyKey:
     fingerprint: bytes
 
     @property
-    def identity(self) -> tuple[str, str, str]:
+    def identity(self) -> Identity:
         return (self.sub, self.route, self.key)
 
 
@@ -94,13 +96,11 @@ def leaves_key(status: int) -> bool:
     return status < 500 and status not in _FORGOTTEN
 
 
-async def claim(
-    tx: Transaction, keys: Sequence[IdempotencyKey], *, each: bool = False
-) -> dict[tuple[str, str, str], Answer]:
+async def claim(tx: Transaction, keys: Sequence[IdempotencyKey], *, each: bool = False) -> dict[Identity, Answer]:
     """Takes the keys (distinct ones) for this transaction; for those that were taken before: what is to be answered.
 
-    A key that an uncommitted transaction holds is waited for 150 ms at most; then KeysInFlight is raised, this transaction is
-    void, and the next attempt is made with `each`: key by key, and what is still held is answered `409`.
+    A key that an uncommitted transaction holds is waited for 150 ms at most; then KeysInFlight is raised, this
+    transaction is void, and the next attempt is made with `each`: key by key, and what is still held is answered `409`.
     """
     if not keys:
         return {}
@@ -127,7 +127,7 @@ RETURNING sub, route, key
 PATIENCE_AS_BEFORE = "SET LOCAL lock_timeout TO DEFAULT"
 
 
-async def _claim_all(tx: Transaction, keys: Sequence[IdempotencyKey], patience: str) -> set[tuple[str, str, str]]:
+async def _claim_all(tx: Transaction, keys: Sequence[IdempotencyKey], patience: str) -> set[Identity]:
     try:
         rows = await tx.fetch(CLAIM_KEYS, *_columns(keys), [key.fingerprint for key in keys], patience)
     except asyncpg.LockNotAvailableError as error:
@@ -135,11 +135,9 @@ async def _claim_all(tx: Transaction, keys: Sequence[IdempotencyKey], patience: 
     return {(row["sub"], row["route"], row["key"]) for row in rows}
 
 
-async def _claim_each(
-    tx: Transaction, keys: Sequence[IdempotencyKey]
-) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
-    taken: set[tuple[str, str, str]] = set()
-    held: set[tuple[str, str, str]] = set()
+async def _claim_each(tx: Transaction, keys: Sequence[IdempotencyKey]) -> tuple[set[Identity], set[Identity]]:
+    taken: set[Identity] = set()
+    held: set[Identity] = set()
     for key in keys:
         await tx.execute("SAVEPOINT one_key")
         try:
@@ -158,7 +156,7 @@ JOIN unnest($1::text[], $2::text[], $3::text[]) AS lost (sub, route, key) USING 
 """
 
 
-async def _stored(tx: Transaction, lost: Sequence[IdempotencyKey]) -> dict[tuple[str, str, str], Answer]:
+async def _stored(tx: Transaction, lost: Sequence[IdempotencyKey]) -> dict[Identity, Answer]:
     if not lost:
         return {}
     rows = {(row["sub"], row["route"], row["key"]): row for row in await tx.fetch(READ_STORED, *_columns(lost))}

@@ -11,6 +11,8 @@ from prometheus_client import Gauge
 
 V = TypeVar("V")
 
+builtin_id = id
+
 POLL_SECONDS: Final = 0.5
 GAP_SECONDS: Final = 0.003
 FIRST_VIEW_SECONDS: Final = 2.0
@@ -55,6 +57,7 @@ class Waiting(Generic[V]):
         self._wakeups = wakeups
         self._read = read
         self._name = name
+        self._who = f"{name}-{builtin_id(self):x}"
         self._largest = largest
         self._waiters: dict[int, _Waiter[V]] = {}
         self._fresh = asyncio.Event()
@@ -119,13 +122,10 @@ class Waiting(Generic[V]):
 
     async def _woken(self) -> None:
         """Returns on a commit, on a new waiter, or after 500 ms."""
-        commit = asyncio.create_task(self._wakeups.wait(self._name, POLL_SECONDS))
+        commit = asyncio.create_task(self._wakeups.wait(self._who, POLL_SECONDS))
         fresh = asyncio.create_task(self._fresh.wait())
         try:
             await asyncio.wait((commit, fresh), return_when=asyncio.FIRST_COMPLETED)
         finally:
             commit.cancel()
             fresh.cancel()
-
-
-builtin_id = id
