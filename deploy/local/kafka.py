@@ -50,7 +50,7 @@ class Kafka:
         if self._jars.exists():
             return
         try:
-            command = [sys.executable, "-m", "deploy.local.jars", self._jars]
+            command: list[str | Path] = [sys.executable, "-m", "deploy.local.jars", self._jars]
             await self._processes.run("download", command, env=os.environ, seconds=FETCH_SECONDS)
         except CannotRun as error:
             why = self._processes.last_words("download")

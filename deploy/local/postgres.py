@@ -71,7 +71,15 @@ class Postgres:
                 return record
 
     def _spawn(self, port: int) -> Record:
-        command = [_program("postgres"), "-D", self._data, "-p", str(port), "-c", f"listen_addresses={HOST}"]
+        command: list[str | Path] = [
+            _program("postgres"),
+            "-D",
+            self._data,
+            "-p",
+            str(port),
+            "-c",
+            f"listen_addresses={HOST}",
+        ]
         for setting in self._settings:
             command += ["-c", setting]
         return self._processes.spawn(NAME, without_root(command), marker=str(self._data), port=port, env=_environment())
@@ -110,7 +118,7 @@ class Postgres:
         password.write_text(self._password)
         password.chmod(0o600)
         hand_over(self._home.postgres)
-        command = [_program("initdb"), "-D", self._data, "-U", SUPERUSER, "--auth=scram-sha-256"]
+        command: list[str | Path] = [_program("initdb"), "-D", self._data, "-U", SUPERUSER, "--auth=scram-sha-256"]
         command += [f"--pwfile={password}", "--encoding=UTF8", "--locale-provider=builtin"]
         command += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
         try:

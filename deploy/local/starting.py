@@ -5,6 +5,8 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 
+from aiokafka.errors import KafkaError
+
 from deploy.local.credentials import SERVICES, Credentials, credentials_of, token_for
 from deploy.local.database import prepare, service_dsns
 from deploy.local.failure import CannotRun
@@ -59,6 +61,16 @@ class LocalStack:
         """Stop everything and delete the data."""
         await self.down()
         self.home.erase()
+
+    async def stop_broker(self) -> None:
+        """Stop Kafka alone, as an outage would; services go on."""
+        if (record := self.processes.find("kafka")) is not None:
+            await Kafka(self.home, self.processes).stop(record)
+
+    async def start_broker(self) -> None:
+        """Start Kafka again on the same data and ports."""
+        ports = Ports(self.home.ports)
+        await Kafka(self.home, self.processes).start(ports.take("kafka"), ports.take("kafka-controller"))
 
     async def _as_wanted(self, counts: Mapping[str, int]) -> Stack | None:
         try:
@@ -138,10 +150,13 @@ class LocalStack:
             await fleet.migrate()
 
     async def _topics(self, port: int) -> None:
-        from shared.runtime.topics import make_topics
+        from shared.runtime.topics import TopicsError, make_topics
 
         with self.screen.step("topics made"):
-            await asyncio.wait_for(make_topics(f"{HOST}:{port}"), TOPICS_SECONDS)
+            try:
+                await asyncio.wait_for(make_topics(f"{HOST}:{port}"), TOPICS_SECONDS)
+            except (TopicsError, KafkaError, TimeoutError) as error:
+                raise CannotRun(f"the topics could not be made: {error}", look=self.home.log("kafka")) from error
 
     def _services(self) -> list[Record]:
         return [record for record in self.processes.all() if record.name.partition("-")[0] in SERVICES]
