@@ -1,0 +1,262 @@
+"""What the floor does: pick, pack, ship, deliver; which of them a fulfillment allows follows from its quantities."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from services.fulfillment.domain.state import (
+    Action,
+    Fulfillment,
+    Line,
+    Parcel,
+    Quantities,
+    Shipment,
+    Status,
+    added,
+    settle,
+    settled,
+    without,
+)
+
+ShortReason = Literal["missing", "damaged", "recalled"]
+ACTIONS: Final[tuple[Action, ...]] = ("pick", "pack", "ship", "deliver")
+
+
+@dataclass(frozen=True, slots=True)
+class PickLine:
+    """Units put on the bench, and units that could not be; `quantity` 0: also units that were on the bench already."""
+
+    product_id: str
+    quantity: int
+    short_quantity: int = 0
+    short_reason: ShortReason | None = None
+    lot_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackedParcel:
+    """A box as somebody closed it."""
+
+    contents: Quantities
+    weight_grams: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IllegalTransition:
+    """The present state does not allow the command."""
+
+    status: Status
+    action: Action
+    allowed: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """More units than there are to do it with; each error is (detail, place in the command)."""
+
+    errors: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherContent:
+    """The carrier's number is taken by a shipment of this order with other lines."""
+
+    shipment_id: UUID
+
+
+Refusal = IllegalTransition | Excess | OtherContent
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The fulfillment after a command; what was picked or found short, the shipment concerned, whether it is news."""
+
+    fulfillment: Fulfillment
+    picks: tuple[PickLine, ...] = ()
+    shipment: Shipment | None = None
+    news: bool = False
+
+
+def allowed(fulfillment: Fulfillment) -> tuple[Action, ...]:
+    """The commands that the present quantities allow."""
+    may: Mapping[Action, bool] = {
+        "pick": fulfillment.left > 0,
+        "pack": not fulfillment.closed and fulfillment.picked > fulfillment.packed,
+        "ship": not fulfillment.closed and fulfillment.picked > 0,
+        "deliver": bool(fulfillment.shipments),
+    }
+    return tuple(action for action in ACTIONS if may[action])
+
+
+def refuse(fulfillment: Fulfillment, action: Action) -> IllegalTransition:
+    return IllegalTransition(fulfillment.status, action, allowed(fulfillment))
+
+
+def decide_pick(fulfillment: Fulfillment, lines: Sequence[PickLine] | None) -> Done | Refusal:
+    """Units onto the bench as listed (`None`) or as told, and shortages, which lower the target at once."""
+    if fulfillment.closed:
+        return refuse(fulfillment, "pick")
+    if lines is None:
+        lines = [PickLine(line.product_id, line.left) for line in fulfillment.lines.values() if line.left > 0]
+    elif fulfillment.left == 0 and not (fulfillment.picked and all(line.quantity == 0 for line in lines)):
+        return refuse(fulfillment, "pick")
+    return _picked(fulfillment, lines) if lines else Done(fulfillment)
+
+
+def _picked(fulfillment: Fulfillment, lines: Sequence[PickLine]) -> Done | Excess:
+    after: dict[str, Line] = {}
+    errors: list[tuple[str, str]] = []
+    for place, told in enumerate(lines):
+        line = after.get(told.product_id) or fulfillment.lines.get(told.product_id)
+        if line is None:
+            errors.append((f"{told.product_id} is not of this order", f"/lines/{place}/product_id"))
+        elif told.quantity + told.short_quantity > line.left + (line.picked if told.quantity == 0 else 0):
+            errors.append((f"more than the target: {line.left} left to pick", f"/lines/{place}/quantity"))
+        else:
+            after[told.product_id] = settled(_picked_line(line, told), fulfillment.closed)
+    if errors:
+        return Excess(tuple(errors))
+    short = any(line.short_quantity for line in lines)
+    return Done(settle(fulfillment, after.values()), picks=tuple(lines), news=short)
+
+
+def _picked_line(line: Line, told: PickLine) -> Line:
+    """A unit damaged or recalled is looked for on the bench first when nothing was picked with it."""
+    off_bench = 0
+    if told.quantity == 0:
+        listed_first = told.short_reason == "missing"
+        off_bench = max(0, told.short_quantity - line.left) if listed_first else min(told.short_quantity, line.picked)
+    picked = line.picked + told.quantity - off_bench
+    return replace(line, picked=picked, packed=min(line.packed, picked), short=line.short + told.short_quantity)
+
+
+def decide_pack(fulfillment: Fulfillment, parcels: Sequence[PackedParcel] | None, *, pack_id: UUID) -> Done | Refusal:
+    """Picked units into parcels, `None`: one parcel of all that is not packed yet; the same `pack_id` is a repeat."""
+    if any(parcel.pack_id == pack_id for parcel in fulfillment.parcels):
+        return Done(fulfillment)
+    if fulfillment.closed:
+        return refuse(fulfillment, "pack")
+    if fulfillment.picked == fulfillment.packed:
+        packed_before = fulfillment.packed or fulfillment.shipments
+        return Done(fulfillment) if parcels is None and packed_before else refuse(fulfillment, "pack")
+    if parcels is None:
+        rest = {line.product_id: line.unpacked for line in fulfillment.lines.values() if line.unpacked}
+        parcels = [PackedParcel(rest)]
+    errors = _unpackable(fulfillment, parcels)
+    return Excess(errors) if errors else Done(_packed(fulfillment, parcels, pack_id))
+
+
+def _unpackable(fulfillment: Fulfillment, parcels: Sequence[PackedParcel]) -> tuple[tuple[str, str], ...]:
+    unpacked = {line.product_id: line.unpacked for line in fulfillment.lines.values()}
+    errors = []
+    for place, parcel in enumerate(parcels):
+        for product_id, quantity in parcel.contents.items():
+            if quantity > unpacked.get(product_id, 0):
+                errors.append((f"{product_id}: more than is picked and not packed", f"/parcels/{place}/lines"))
+            unpacked[product_id] = unpacked.get(product_id, 0) - quantity
+    return tuple(errors)
+
+
+def _packed(fulfillment: Fulfillment, parcels: Sequence[PackedParcel], pack_id: UUID) -> Fulfillment:
+    number = _next_number(fulfillment.parcels)
+    boxes = tuple(Parcel(number + n, box.contents, box.weight_grams, pack_id) for n, box in enumerate(parcels))
+    boxed: Quantities = {}
+    for box in boxes:
+        boxed = added(boxed, box.contents)
+    lines = fulfillment.lines
+    after = [replace(lines[product_id], packed=lines[product_id].packed + n) for product_id, n in boxed.items()]
+    return settle(replace(fulfillment, parcels=fulfillment.parcels + boxes), after)
+
+
+def _next_number(parcels: Iterable[Parcel]) -> int:
+    return max((parcel.number for parcel in parcels), default=0) + 1
+
+
+def decide_ship(
+    fulfillment: Fulfillment,
+    carrier: str,
+    tracking_number: str,
+    quantities: Quantities | None,
+    *,
+    shipment_id: UUID,
+    actor: str,
+    now: datetime,
+) -> Done | Refusal:
+    """Units leave under a carrier's number, all that is picked (`None`) or as told; the same number again is a repeat.
+
+    A repeat that names no lines, or the same, gets the shipment of the first time, whatever the state is by now.
+    """
+    known = fulfillment.tracked(carrier, tracking_number)
+    if known is not None:
+        same = quantities is None or dict(quantities) == dict(known.contents)
+        return Done(fulfillment, shipment=known) if same else OtherContent(known.shipment_id)
+    if fulfillment.closed or fulfillment.picked == 0:
+        return refuse(fulfillment, "ship")
+    if quantities is None:
+        quantities = {line.product_id: line.picked for line in fulfillment.lines.values() if line.picked}
+    errors = _unshippable(fulfillment, quantities)
+    if errors:
+        return Excess(errors)
+    left = _left_the_bench(fulfillment, quantities, shipment_id)
+    shipment = Shipment(shipment_id, carrier, tracking_number, quantities, "shipped", now, actor)
+    after = replace(left, shipments=(*left.shipments, shipment))
+    shipment = replace(shipment, status=after.status)
+    return Done(replace(after, shipments=(*left.shipments, shipment)), shipment=shipment, news=True)
+
+
+def _unshippable(fulfillment: Fulfillment, quantities: Quantities) -> tuple[tuple[str, str], ...]:
+    errors = []
+    for product_id, quantity in quantities.items():
+        line = fulfillment.lines.get(product_id)
+        if line is None:
+            errors.append((f"{product_id} is not of this order", "/lines"))
+        elif quantity > line.picked:
+            errors.append((f"{product_id}: {quantity} to ship, {line.picked} picked", "/lines"))
+    return tuple(errors)
+
+
+def _left_the_bench(fulfillment: Fulfillment, quantities: Quantities, shipment_id: UUID) -> Fulfillment:
+    """The shipped units out of their parcels, then from the bench; what filled no whole parcel makes one of its own."""
+    parcels, loose = _taken_from_parcels(fulfillment.parcels, quantities, shipment_id)
+    if loose:
+        parcels = (*parcels, Parcel(_next_number(fulfillment.parcels), loose, shipment_id=shipment_id))
+    after = [_shipped_line(fulfillment.lines[product_id], n) for product_id, n in quantities.items()]
+    return settle(replace(fulfillment, parcels=parcels), after)
+
+
+def _taken_from_parcels(
+    parcels: tuple[Parcel, ...], quantities: Quantities, shipment_id: UUID
+) -> tuple[tuple[Parcel, ...], dict[str, int]]:
+    """A parcel of exactly these units leaves first, else the oldest; second: the units that left in no whole parcel."""
+    wanted = dict(quantities)
+    loose = dict(quantities)
+    after: dict[int, Parcel] = {parcel.number: parcel for parcel in parcels}
+    for parcel in sorted(parcels, key=lambda parcel: (dict(parcel.contents) != wanted, parcel.number)):
+        if parcel.shipment_id is not None:
+            continue
+        rest, taken = without(parcel, wanted)
+        wanted = {product_id: n - taken.get(product_id, 0) for product_id, n in wanted.items()}
+        after[parcel.number] = rest
+        if not rest.contents:
+            after[parcel.number] = replace(parcel, shipment_id=shipment_id)
+            loose = {product_id: n - taken.get(product_id, 0) for product_id, n in loose.items()}
+    return tuple(after.values()), {product_id: n for product_id, n in loose.items() if n}
+
+
+def _shipped_line(line: Line, quantity: int) -> Line:
+    boxed = min(line.packed, quantity)
+    return replace(line, picked=line.picked - quantity, packed=line.packed - boxed, shipped=line.shipped + quantity)
+
+
+def decide_deliver(fulfillment: Fulfillment, shipment_id: UUID, delivered_at: datetime) -> Done | Refusal:
+    """The parcel arrived; again: nothing new. A shipment that this order does not have is an illegal transition."""
+    known = fulfillment.shipment(shipment_id)
+    if known is None:
+        return refuse(fulfillment, "deliver")
+    if known.delivered_at is not None:
+        return Done(fulfillment, shipment=known)
+    arrived = replace(known, delivered_at=delivered_at)
+    shipments = tuple(arrived if shipment is known else shipment for shipment in fulfillment.shipments)
+    return Done(replace(fulfillment, shipments=shipments), shipment=arrived, news=True)

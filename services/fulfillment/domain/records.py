@@ -1,0 +1,84 @@
+"""A fulfillment as it is kept: values made of rows."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Protocol
+
+from services.fulfillment.domain.state import Fulfillment, Line, Parcel, Shipment
+
+
+class Row(Protocol):
+    """A row of a query: values by column."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+def whole(
+    heads: Iterable[Row], lines: Iterable[Row], parcels: Iterable[Row], shipments: Iterable[Row]
+) -> list[Fulfillment]:
+    """Fulfillments in the order of their heads; the parts' rows come sorted by order id, then by their own place."""
+    lines_of, parcels_of, shipments_of = (_by_order(rows) for rows in (lines, parcels, shipments))
+    return [
+        replace(
+            _head(row),
+            lines={line["product_id"]: _line(line) for line in lines_of.get(row["order_id"], ())},
+            parcels=tuple(map(_parcel, parcels_of.get(row["order_id"], ()))),
+            shipments=tuple(map(_shipment, shipments_of.get(row["order_id"], ()))),
+        )
+        for row in heads
+    ]
+
+
+def _by_order(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    return {order_id: list(group) for order_id, group in groupby(rows, key=lambda row: str(row["order_id"]))}
+
+
+def _head(row: Row) -> Fulfillment:
+    return Fulfillment(
+        order_id=row["order_id"],
+        fulfillment_id=row["fulfillment_id"],
+        version=row["version"],
+        revision=row["revision"],
+        ready_version=row["ready_version"],
+        asked_version=row["asked_version"],
+        closed=row["closed"],
+        customer_id=row["customer_id"],
+        priority=row["priority"],
+        requested_delivery=row["requested_delivery"],
+        ship_to=row["ship_to"],
+    )
+
+
+def _line(row: Row) -> Line:
+    return Line(
+        product_id=row["product_id"],
+        quantity=row["quantity"],
+        name=row["name"],
+        wanted=row["wanted"],
+        short_known=row["short_known"],
+        target=row["target"],
+        picked=row["picked"],
+        packed=row["packed"],
+        shipped=row["shipped"],
+        cancelled=row["cancelled"],
+        short=row["short"],
+    )
+
+
+def _parcel(row: Row) -> Parcel:
+    return Parcel(row["number"], json.loads(row["contents"]), row["weight_grams"], row["pack_id"], row["shipment_id"])
+
+
+def _shipment(row: Row) -> Shipment:
+    return Shipment(
+        shipment_id=row["shipment_id"],
+        carrier=row["carrier"],
+        tracking_number=row["tracking_number"],
+        contents=json.loads(row["contents"]),
+        status=row["status"],
+        shipped_at=row["shipped_at"],
+        shipped_by=row["shipped_by"],
+        delivered_at=row["delivered_at"],
+    )

@@ -1,0 +1,68 @@
+"""Kafka: what fulfillment reads, and which operation takes it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from services.fulfillment import operations
+from services.fulfillment.domain.questions import Cancel, CancelLine, Ready, ReadyLine
+from shared.contracts.envelope import Event
+from shared.contracts.inventory import ItemChanged
+from shared.contracts.order import OrderCancellationRequested, OrderReady
+from shared.runtime.subscriptions import Subscription
+from shared.runtime.transaction import Transaction
+
+
+async def keep_names_of_items(tx: Transaction, events: Sequence[Event[ItemChanged]]) -> None:
+    """`item.changed`: names for lines that no target has named."""
+    await operations.keep_names(tx, [(event.data.item_id, event.version, event.data.name) for event in events])
+
+
+async def answer_order(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+    """`order.ready` and `order.cancellation_requested`, one after the other as they came."""
+    await operations.answer_order(tx, [_asked(event) for event in events])
+
+
+def _asked(event: Event[Any]) -> operations.Asked:
+    data = event.data
+    question = _ready(event.version, data) if isinstance(data, OrderReady) else _cancel(event.version, data)
+    return operations.Asked(data.order_id, question, event.id)
+
+
+def _ready(version: int, data: OrderReady) -> Ready:
+    return Ready(
+        version=version,
+        customer_id=data.customer_id,
+        priority=data.priority,
+        requested_delivery=data.requested_delivery,
+        ship_to=json.dumps(data.ship_to.model_dump(mode="json"), sort_keys=True),
+        lines=[
+            ReadyLine(
+                product_id=line.product_id,
+                name=line.name,
+                quantity=line.quantity,
+                cancelled=line.cancelled,
+                target=line.target,
+                short=line.short,
+            )
+            for line in data.lines
+        ],
+    )
+
+
+def _cancel(version: int, data: OrderCancellationRequested) -> Cancel:
+    return Cancel(
+        version=version,
+        customer_id=data.customer_id,
+        whole=data.whole,
+        lines=[
+            CancelLine(line.product_id, line.quantity, cancelled=line.cancelled, cancel=line.cancel)
+            for line in data.lines
+        ],
+    )
+
+
+SUBSCRIPTIONS: Final = (
+    Subscription(("item.changed",), keep_names_of_items),
+    Subscription(("order.ready", "order.cancellation_requested"), answer_order),
+)
