@@ -1,0 +1,70 @@
+# Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down check format lint types imports quick test component system e2e bench
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+WORKERS ?= auto
+# Containers build and pull for minutes the first time: `make test FLACON_E2E=0` leaves them out.
+FLACON_E2E ?= $(shell docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1 && echo 1 || echo 0)
+PROJECTS := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml shared/*/pyproject.toml deploy/local/pyproject.toml)
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.synced ## make the Python environment (.venv) from uv.lock
+
+demo: .venv/.synced ## run a file of orders through the four services and audit it: make demo [ORDERS=path]
+	@$(RUN) deploy.local demo $(if $(ORDERS),--orders "$(ORDERS)")
+
+up: .venv/.synced ## start Postgres, Kafka and the four services on this machine
+	@$(RUN) deploy.local up
+
+down: .venv/.synced ## stop them; the data stay
+	@$(RUN) deploy.local down
+
+check: .venv/.synced ## format, lint, types, imports, unit, contract and structure tests: no servers, under a minute
+	@$(MAKE) --no-print-directory format lint imports
+	@$(MAKE) --no-print-directory -j2 types quick
+
+test: check ## everything: check, component and system tests, and the containers where Docker answers
+	@$(MAKE) --no-print-directory component system $(if $(filter 1,$(FLACON_E2E)),e2e)
+
+bench: .venv/.synced ## orders per second through a stack of its own, one page
+	@$(RUN) benchmarks.flow
+
+format: .venv/.synced
+	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format"; exit 1; }
+
+lint: .venv/.synced
+	@$(BIN)/ruff check --quiet .
+
+types: .venv/.synced
+	@$(BIN)/mypy
+
+imports: .venv/.synced
+	@$(BIN)/lint-imports --no-timing > .venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
+
+quick: .venv/.synced
+	@$(BIN)/pytest tests/unit tests/contract tests/structure -n $(WORKERS)
+
+component: .venv/.synced
+	@$(BIN)/pytest tests/component -n $(WORKERS)
+
+system: .venv/.synced
+	@$(BIN)/pytest tests/system
+
+e2e: .venv/.synced
+	@FLACON_E2E=1 $(BIN)/pytest tests/e2e
+
+.venv/.synced: $(PROJECTS) | .venv/bin/uv
+	@echo "setting up the Python environment" >&2
+	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --quiet --python $(BIN)/python
+	@touch $@
+
+.venv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer was not found; install it or say make PYTHON=/path/to/python" >&2; exit 3; }
+	@"$(PYTHON)" -m venv .venv || { echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 3; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8,<1' || { echo "error: uv could not be installed from PyPI; is there a network?" >&2; exit 3; }
