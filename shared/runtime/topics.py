@@ -1,7 +1,8 @@
-"""Makes the topics of the catalog: `python -m shared.runtime.topics --bootstrap HOST:PORT [--prefix] [--partitions]`."""
+"""Makes the topics of the catalog: `python -m shared.runtime.topics --bootstrap HOST:PORT`, as a step of every deploy."""
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--prefix", default="")
     parser.add_argument("--partitions", type=_count, default=4)
     options = parser.parse_args(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # one line says it
     try:
         made = asyncio.run(make_topics(options.bootstrap, prefix=options.prefix, partitions=options.partitions))
     except (KafkaError, OSError, TopicsError) as error:
