@@ -1,0 +1,1 @@
+"""Bottling: recipes, and the batches that turn materials into goods."""

@@ -1,0 +1,161 @@
+"""Request bodies, as the contract has them; unknown fields are refused."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.bottling.domain.commands import Inspect, Measure, Rejected
+from services.bottling.domain.recipe import Ingredient, Recipe
+from shared.contracts.values import DecimalText, Identifier, Quantity, Text
+from shared.runtime.problems import Refused, invalid
+
+Amount = Annotated[DecimalText, Field(ge=0, le=1_000_000, decimal_places=6)]
+Units = Annotated[int, Field(ge=1, le=1_000_000)]
+Reason = Annotated[Text, Field(min_length=1, max_length=1000)]
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class Body(BaseModel):
+    """A request's body or a part of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class MoneyBody(Body):
+    """Money per unit; without `currency` in the installation's."""
+
+    amount: Amount
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+
+
+class IngredientBody(Body):
+    """One material: base units per unit of the product, and the share lost on the way."""
+
+    material_id: Identifier
+    quantity_per_unit: Annotated[DecimalText, Field(gt=0, le=1_000_000)]
+    waste_percent: Annotated[DecimalText, Field(ge=0, le=1000)] = "0"  # type: ignore[assignment]  # validated below
+
+    model_config = ConfigDict(validate_default=True)
+
+
+class RecipeBody(Body):
+    """A recipe or a version of one."""
+
+    recipe_id: Identifier | None = None
+    product_id: Identifier
+    materials: Annotated[Sequence[IngredientBody], Field(min_length=1, max_length=200)]
+    labour_cost: MoneyBody
+    overhead_cost: MoneyBody
+    expected_minutes: Annotated[int, Field(ge=1, le=525_600)]
+    shelf_life_days: Annotated[int, Field(ge=1, le=36_500)] | None
+    replenishment: Literal["off", "plan", "plan_and_start"] = "off"
+    batch_size: Units | None = None
+
+    def recipe(self, currency: str) -> Recipe:
+        """The recipe, with costs in the installation's currency; Refused (422) for costs in another."""
+        costs = {"/labour_cost/currency": self.labour_cost, "/overhead_cost/currency": self.overhead_cost}
+        foreign = [place for place, cost in costs.items() if cost.currency not in (None, currency)]
+        if foreign:
+            detail = f"costs are in {currency}"
+            raise Refused(invalid(detail, *((detail, place) for place in foreign)))
+        return Recipe(
+            product_id=self.product_id,
+            materials=tuple(
+                Ingredient(part.material_id, part.quantity_per_unit, part.waste_percent) for part in self.materials
+            ),
+            labour_cost=self.labour_cost.amount,
+            overhead_cost=self.overhead_cost.amount,
+            currency=currency,
+            expected_minutes=self.expected_minutes,
+            shelf_life_days=self.shelf_life_days,
+            replenishment=self.replenishment,
+            batch_size=self.batch_size,
+        )
+
+
+class PlanBody(Body):
+    """A batch of a product, or of a recipe."""
+
+    product_id: Identifier | None = None
+    recipe_id: Identifier | None = None
+    quantity: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _names_what_to_make(self) -> Self:
+        if self.product_id is None and self.recipe_id is None:
+            raise ValueError("product_id or recipe_id is needed")
+        return self
+
+
+class RejectedBody(Body):
+    """Units that failed an inspection for one reason."""
+
+    reason_code: Identifier
+    quantity: Units
+
+
+class MeasureBody(Body):
+    """A measured value and its limits."""
+
+    name: Name
+    value: DecimalText
+    low: DecimalText | None = None
+    high: DecimalText | None = None
+
+
+class InspectionBody(Body):
+    """One quality check."""
+
+    inspected: Units
+    accepted: Annotated[int, Field(ge=0, le=1_000_000)]
+    rejected: Annotated[Sequence[RejectedBody], Field(max_length=100)]
+    measures: Annotated[Sequence[MeasureBody], Field(max_length=100)] = ()
+
+    def command(self) -> Inspect:
+        return Inspect(
+            self.inspected,
+            self.accepted,
+            tuple(Rejected(part.reason_code, part.quantity) for part in self.rejected),
+            tuple(Measure(part.name, part.value, part.low, part.high) for part in self.measures),
+        )
+
+
+class ConsumedBody(Body):
+    """What was used of one material, in all."""
+
+    material_id: Identifier
+    consumed: Quantity
+
+
+Consumed = Annotated[Sequence[ConsumedBody], Field(max_length=200)]
+
+
+def consumed_of(materials: Sequence[ConsumedBody] | None, name: str) -> dict[str, int]:
+    """Consumption by material; Refused (422) when one is named twice."""
+    found: dict[str, int] = {}
+    for place, part in enumerate(materials or ()):
+        if part.material_id in found:
+            detail = f"material {part.material_id} is listed twice"
+            raise Refused(invalid(detail, (detail, f"/{name}/{place}/material_id")))
+        found[part.material_id] = part.consumed
+    return found
+
+
+class ConsumptionBody(Body):
+    """Actual consumption; without `materials` all was used as issued."""
+
+    materials: Consumed | None = None
+
+
+class CancelBody(Body):
+    """Why a batch is given up before its materials are issued."""
+
+    reason: Reason
+
+
+class FailBody(Body):
+    """Why a batch is given up after that, and what it used."""
+
+    reason: Reason
+    consumed: Consumed | None = None

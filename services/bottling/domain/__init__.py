@@ -1,0 +1,1 @@
+"""The rules of bottling: values in, values out; no clock, no I/O."""

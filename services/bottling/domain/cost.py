@@ -1,0 +1,58 @@
+"""Cost of a batch: materials as issued, labour and overhead of every unit produced, borne by the good units."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from fractions import Fraction
+from math import floor
+from typing import Final
+
+FOUR_PLACES: Final = Decimal("0.0001")
+_EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation])
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money of one batch; `total` is the exact sum, `unit` = total divided by good units, to four places."""
+
+    materials: Decimal
+    labour: Decimal
+    overhead: Decimal
+    total: Decimal
+    unit: Decimal
+
+
+def cost_of(
+    materials: Iterable[Decimal], labour_each: Decimal, overhead_each: Decimal, produced: int, good: int
+) -> Cost:
+    """The cost of `produced` units of which `good` are to bear it.
+
+    Labour and overhead are counted by produced units: a defective unit took the same hands and hours as a good one, and
+    a unit that was planned but never made took none.
+    """
+    used = exact_sum(materials)
+    labour = _EXACT.multiply(labour_each, Decimal(produced))
+    overhead = _EXACT.multiply(overhead_each, Decimal(produced))
+    total = exact_sum((used, labour, overhead))
+    return Cost(used, labour, overhead, total, _each(total, good))
+
+
+def _each(total: Decimal, units: int) -> Decimal:
+    """The share of one unit, rounded half up to four decimals, once."""
+    return Decimal(floor(Fraction(total) / units * 10_000 + Fraction(1, 2))).scaleb(-4, _EXACT)
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum without rounding."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
+
+
+def at_least_four_places(amount: Decimal) -> Decimal:
+    """The same amount, written with four decimals or as many as it has."""
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent <= -4:
+        return amount
+    return _EXACT.quantize(amount, FOUR_PLACES)

@@ -1,0 +1,1 @@
+"""What bottling can do: one transaction each, on lists."""

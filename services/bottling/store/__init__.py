@@ -1,0 +1,1 @@
+"""Every writing or locking statement of bottling."""

@@ -1,0 +1,1 @@
+"""What bottling shows: bodies of answers, lists, open questions."""
