@@ -239,17 +239,17 @@ def _gone_parcels(changes: Iterable[Change]) -> Iterable[tuple[str, int]]:
 
 
 ADD_PICKS = """
-INSERT INTO picks (pick_id, order_id, picked_by, number, product_id, lot_id, quantity, short_quantity, short_reason,
-                   picked_at)
-SELECT pick_id, order_id, picked_by, number, product_id, lot_id, quantity, short_quantity, short_reason, $10
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-            $9::text[])
-     AS added (pick_id, order_id, picked_by, number, product_id, lot_id, quantity, short_quantity, short_reason)
+INSERT INTO picks (pick_id, order_id, picked_by, number, product_id, lot_id, other_lot_reason, quantity, short_quantity,
+                   short_reason, picked_at)
+SELECT pick_id, order_id, picked_by, number, product_id, lot_id, other_lot_reason, quantity, short_quantity,
+       short_reason, $11
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+            $9::bigint[], $10::text[])
+     AS added (pick_id, order_id, picked_by, number, product_id, lot_id, other_lot_reason, quantity, short_quantity,
+               short_reason)
 """
-
-
 _PICK = attrgetter("pick_id", "order_id", "picked_by")
-_PICK_LINE = attrgetter("product_id", "lot_id", "quantity", "short_quantity", "short_reason")
+_PICK_LINE = attrgetter("product_id", "lot_id", "other_lot_reason", "quantity", "short_quantity", "short_reason")
 
 
 async def add_picks(tx: Transaction, picks: Iterable[Pick], now: datetime) -> None:

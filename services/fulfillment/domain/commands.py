@@ -33,6 +33,7 @@ class PickLine:
     short_quantity: int = 0
     short_reason: ShortReason | None = None
     lot_id: str | None = None
+    other_lot_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""The routes of fulfillment."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, get_args
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.fulfillment import views
+from services.fulfillment.api import answers, bodies
+from services.fulfillment.api.floor import DELIVER, PACK, PICK, SHIP, Floor
+from services.fulfillment.domain.state import Fulfillment, Status
+from shared.runtime.auth import Caller, requires
+from shared.runtime.clock import new_id
+from shared.runtime.database import Database
+from shared.runtime.http import (
+    answered,
+    bad_cursor,
+    body,
+    cursor_of,
+    id_of,
+    limit_of,
+    make_cursor,
+    page,
+    respond,
+)
+from shared.runtime.idempotency import key_of
+from shared.runtime.openapi import documented
+from shared.runtime.problems import Refused, invalid, refused
+
+PREFIX: Final = "/api/fulfillment"
+STATUSES: Final[tuple[str, ...]] = get_args(Status)
+
+Reads = Annotated[Caller, requires("fulfillment:read")]
+Writes = Annotated[Caller, requires("fulfillment:write")]
+Handler = Callable[..., Awaitable[Response]]
+
+
+def routes(database: Database) -> APIRouter:
+    """Every route of the service."""
+    router = APIRouter(prefix=PREFIX, tags=["fulfillment"])
+    _add_views(router, database)
+    of_fulfillment = "/fulfillments/{fulfillment_id}"
+    _add_command(router, f"{of_fulfillment}/pick", Floor(database, PICK), (200,))
+    _add_command(router, f"{of_fulfillment}/pack", Floor(database, PACK), (200,))
+    _add_command(router, f"{of_fulfillment}/ship", Floor(database, SHIP), (200, 201))
+    _add_command(router, "/shipments/{shipment_id}/deliver", Floor(database, DELIVER), (200,))
+    return router
+
+
+def _add_views(router: APIRouter, database: Database) -> None:
+    @router.get("/fulfillments", **documented())
+    async def list_fulfillments(
+        request: Request,
+        caller: Reads,
+        status: Annotated[str | None, Query(description=" | ".join(STATUSES))] = None,
+        order_id: Annotated[str | None, Query()] = None,
+        late: Annotated[str | None, Query(description="true: open after the requested day")] = None,
+    ) -> Response:
+        """Newest first."""
+        return await _list(request, database, _status_of(status), order_id, _flag_of(late))
+
+    @router.get("/fulfillments/{fulfillment_id}", **documented())
+    async def read_fulfillment(request: Request, caller: Reads, fulfillment_id: str) -> Response:
+        """One fulfillment."""
+        return answered(request, answers.fulfillment_body(await _found(database, fulfillment_id)))
+
+    @router.get("/fulfillments/{fulfillment_id}/picking-list", **documented())
+    async def read_picking_list(request: Request, caller: Reads, fulfillment_id: str) -> Response:
+        """What is still to be picked."""
+        return answered(request, answers.picking_list_body(await _found(database, fulfillment_id)))
+
+
+async def _list(
+    request: Request, database: Database, status: str | None, order_id: str | None, late: bool | None
+) -> Response:
+    limit = limit_of(request)
+    before = _before(request)
+    async with database.reading() as connection:
+        found = await views.fulfillments_page(
+            connection, status=status, order_id=order_id, late=late, before=before, limit=limit + 1
+        )
+    shown = [answers.fulfillment_body(fulfillment) for fulfillment in found[:limit]]
+    more = make_cursor(found[limit - 1].fulfillment_id) if len(found) > limit else None
+    return answered(request, page(shown, more))
+
+
+def _before(request: Request) -> UUID | None:
+    values = cursor_of(request.query_params.get("cursor"), width=1)
+    try:
+        return None if values is None else UUID(values[0])
+    except (ValueError, AttributeError, TypeError) as error:
+        raise bad_cursor() from error
+
+
+def _status_of(text: str | None) -> str | None:
+    if text is not None and text not in STATUSES:
+        raise Refused(invalid("`status` is unknown", (f"must be one of {', '.join(STATUSES)}", "/status")))
+    return text
+
+
+def _flag_of(text: str | None) -> bool | None:
+    if text not in (None, "true", "false"):
+        raise Refused(invalid("`late` must be true or false", ("must be true or false", "/late")))
+    return None if text is None else text == "true"
+
+
+async def _found(database: Database, text: str) -> Fulfillment:
+    fulfillment_id = id_of(text)
+    async with database.reading() as connection:
+        found = await views.fulfillment_by_id(connection, fulfillment_id)
+    if found is None:
+        raise refused("not-found", answers.NOT_FOUND)
+    return found
+
+
+def _add_command(router: APIRouter, path: str, floor: Floor[Any], statuses: tuple[int, ...]) -> None:
+    kind = floor.kind
+    problems = ("illegal-transition", "already-exists") if kind is SHIP else ("illegal-transition",)
+    answered_by = dict.fromkeys(statuses, "Done")
+    optional = kind is not SHIP
+    single, several = _single(floor, optional), _several(floor)
+    documents = documented(kind.body, optional=optional, answers=answered_by, problems=problems)
+    router.post(path, name=kind.name, **documents)(single)
+    router.post(f"/bulk/{kind.name}", name=f"bulk {kind.name}", **documented(kind.bulk))(several)
+
+
+def _single(floor: Floor[Any], optional: bool) -> Handler:
+    kind = floor.kind
+
+    async def handle(request: Request, caller: Writes) -> Response:
+        id = id_of(request.path_params[kind.subject])
+        asked = await body(request, kind.body, optional=optional)
+        command = asked.command(id, new_id(), caller.subject)
+        return respond(await floor.submit(command, key_of(request, caller)), request)
+
+    return handle
+
+
+def _several(floor: Floor[Any]) -> Handler:
+    async def handle(request: Request, caller: Writes) -> Response:
+        asked = await body(request, bodies.Bulk)
+        several = floor.several(asked.items, caller.subject)
+        return respond(await floor.submit_several(several, key_of(request, caller)), request)
+
+    return handle
