@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test component system e2e bench
+.PHONY: help setup demo up down check format lint types imports quick test component system e2e contracts schema bench
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -31,6 +31,12 @@ check: .venv/.synced ## format, lint, types, imports, unit, contract and structu
 
 test: check ## everything: check, component and system tests, and the containers where Docker answers
 	@$(MAKE) --no-print-directory component system $(if $(filter 1,$(FLACON_E2E)),e2e)
+
+contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catalog of events
+	@$(RUN) shared.contracts
+
+schema: .venv/.synced ## write every service's schema.sql from its migrations
+	@FLACON_WRITE_SCHEMA=1 $(BIN)/pytest tests/component/test_schema.py
 
 bench: .venv/.synced ## orders per second through a stack of its own, one page
 	@$(RUN) benchmarks.flow
