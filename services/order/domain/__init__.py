@@ -1,0 +1,1 @@
+"""Rules of orders: values in, values out."""

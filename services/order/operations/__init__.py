@@ -1,0 +1,1 @@
+"""What the order service can do; each operation is one transaction over a list."""

@@ -1,0 +1,175 @@
+"""What follows from decisions in the same transaction: events, open questions and history, one statement each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.order.domain.delivery import estimate
+from services.order.domain.order import Order, Policy
+from services.order.operations.payloads import Context, payload_of
+from services.order.saga import ASK_AGAIN_AFTER_SECONDS, STEP_OF, Decision, Neighbour, Said
+from services.order.store.history import Entry, add_history
+from services.order.store.orders import load_recipients, save_orders
+from services.order.store.questions import Question, drop_questions, put_questions
+from services.order.store.shipments import shipments_of
+from shared.contracts.values import Payload
+from shared.runtime.transaction import Transaction
+
+SERVICE: Final = "order"
+NEIGHBOURS: Final[tuple[Neighbour, ...]] = ("inventory", "fulfillment")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """An event that was heard about an order."""
+
+    event: str
+    event_id: UUID
+    service: str
+    causation_id: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An order before (None: it is new) and what was decided, with what was heard of it."""
+
+    before: Order | None
+    decision: Decision
+    heard: tuple[Cause, ...] = ()
+    submitted: tuple[tuple[str, int], ...] | None = None
+
+    @property
+    def order(self) -> Order:
+        return self.decision.order
+
+    @property
+    def cause(self) -> UUID | None:
+        return self.heard[-1].event_id if self.heard else None
+
+    def says(self, event: str) -> bool:
+        return any(said.event == event for said in self.decision.said)
+
+
+def estimated(change: Change, now: datetime, policy: Policy) -> Change:
+    """The change with the delivery estimate of the new state."""
+    day, basis = estimate(change.order, now.date(), policy.shipping_lead_days)
+    order = replace(change.order, estimated_delivery=day, estimated_delivery_basis=basis)
+    return replace(change, decision=replace(change.decision, order=order))
+
+
+async def save_and_tell(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> None:
+    """Saves the orders that changed and tells what was decided of them; the orders are locked."""
+    counted = [estimated(change, now, policy) for change in changes]
+    pairs = [(change.before, change.order) for change in counted if change.before is not None]
+    await save_orders(tx, [(before, after) for before, after in pairs if before != after], now)
+    await tell(tx, counted, now, policy)
+
+
+async def tell(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> None:
+    """Publishes what was decided, keeps the open questions, and writes the history."""
+    contexts = await _contexts(tx, changes, now, policy)
+    entries: list[Entry] = []
+    questions: dict[tuple[str, str], Question] = {}
+    for change in changes:
+        entries += _heard_entries(change, now)
+        for said in change.decision.said:
+            payload = payload_of(said.event, change.order, contexts[change.order.order_id])
+            event_id = tx.publish(payload, version=said.version, cause=change.cause)
+            entries.append(_told_entry(change, said, event_id, now))
+            if _is_open(change.order, said):
+                question = _question(change.order, said, payload, now)
+                questions[question.order_id, question.neighbour] = question
+    answered = [pair for change in changes for pair in _answered(change)]
+    if answered:
+        await drop_questions(tx, answered)
+    if questions:
+        await put_questions(tx, list(questions.values()), ASK_AGAIN_AFTER_SECONDS[0])
+    await add_history(tx, entries)
+
+
+async def _contexts(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> dict[str, Context]:
+    ready = [change.order.order_id for change in changes if change.says("order.ready")]
+    ended = [change.order.order_id for change in changes if change.says("order.fulfilled")]
+    recipients = await load_recipients(tx, ready) if ready else {}
+    shipments = await shipments_of(tx, ended) if ended else {}
+    contexts = {}
+    for change in changes:
+        order_id = change.order.order_id
+        address, email = recipients.get(order_id, ({}, None))
+        contexts[order_id] = Context(now, policy, address, email, shipments.get(order_id, ()), change.submitted)
+    return contexts
+
+
+def _owes(order: Order, neighbour: Neighbour) -> bool:
+    return order.inventory_owes_answer if neighbour == "inventory" else order.fulfillment_owes_answer
+
+
+def _is_open(order: Order, said: Said) -> bool:
+    """A question that its neighbour owes an answer to after all that was heard."""
+    step = STEP_OF.get(said.event)
+    return step is not None and _owes(order, step.neighbour)
+
+
+def _question(order: Order, said: Said, payload: Payload, now: datetime) -> Question:
+    return Question(
+        order_id=order.order_id,
+        neighbour=STEP_OF[said.event].neighbour,
+        event=said.event,
+        version=said.version,
+        payload=payload.model_dump_json(),
+        asked_at=now,
+    )
+
+
+def _answered(change: Change) -> list[tuple[str, str]]:
+    before, order = change.before, change.order
+    if before is None:
+        return []
+    return [(order.order_id, who) for who in NEIGHBOURS if _owes(before, who) and not _owes(order, who)]
+
+
+def _heard_entries(change: Change, now: datetime) -> list[Entry]:
+    """One entry per event heard; the last one is what changed the status."""
+    was = change.before.status if change.before else None
+    last = len(change.heard) - 1
+    return [
+        Entry(
+            order_id=change.order.order_id,
+            at=now,
+            service=cause.service,
+            event=cause.event,
+            event_id=cause.event_id,
+            causation_id=cause.causation_id,
+            from_status=was,
+            to_status=change.order.status if index == last or was is None else was,
+            detail=cause.detail,
+        )
+        for index, cause in enumerate(change.heard)
+    ]
+
+
+def _told_entry(change: Change, said: Said, event_id: UUID, now: datetime) -> Entry:
+    was = change.before.status if change.before else None
+    moved_by_hearing = bool(change.heard)
+    return Entry(
+        order_id=change.order.order_id,
+        at=now,
+        service=SERVICE,
+        event=said.event,
+        event_id=event_id,
+        causation_id=None if change.cause is None else str(change.cause),
+        from_status=change.order.status if moved_by_hearing else was,
+        to_status=change.order.status,
+        detail=_detail(change.order, said.event),
+    )
+
+
+def _detail(order: Order, event: str) -> str | None:
+    if event in ("order.cancelled", "order.cancellation_requested"):
+        return f"{order.cancel_actor or SERVICE}: {order.cancel_reason}".removesuffix(": ")
+    if event == "order.rejected" and order.rejection:
+        return order.rejection.detail
+    return None

@@ -1,0 +1,21 @@
+"""The order service's settings: environment variables with the prefix ORDER_."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.order.domain.order import Policy
+from shared.runtime.settings import ServiceSettings
+
+
+class OrderSettings(ServiceSettings):
+    """What an installation decides about its orders."""
+
+    model_config = SettingsConfigDict(env_prefix="ORDER_")
+
+    shipping_lead_days: int = Field(2, ge=0, le=365)
+    late_confirm_seconds: int = Field(86_400, ge=0, le=31_536_000)
+    ask_again_every_seconds: float = Field(1.0, gt=0, le=60)
+
+    def policy(self) -> Policy:
+        """The part that decisions need."""
+        return Policy(self.currency, self.shipping_lead_days, self.late_confirm_seconds)

@@ -1,0 +1,108 @@
+"""Questions that a neighbour has not answered, and when to ask each again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.runtime.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The newest question to a neighbour about an order, word by word as it was asked."""
+
+    order_id: str
+    neighbour: str
+    event: str
+    version: int
+    payload: str
+    asked_at: datetime
+    attempts: int = 0
+
+
+PUT_QUESTIONS = """
+INSERT INTO questions (order_id, neighbour, event, version, payload, asked_at, next_attempt_at)
+SELECT order_id, neighbour, event, version, payload, asked_at, asked_at + make_interval(secs => $7)
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[])
+    AS new (order_id, neighbour, event, version, payload, asked_at)
+ORDER BY order_id, neighbour
+ON CONFLICT (order_id, neighbour) DO UPDATE
+SET event = excluded.event, version = excluded.version, payload = excluded.payload, asked_at = excluded.asked_at,
+    attempts = 0, next_attempt_at = excluded.next_attempt_at
+WHERE questions.version < excluded.version
+"""
+
+
+async def put_questions(tx: Transaction, questions: Sequence[Question], first_seconds: int) -> None:
+    """Remembers the newest question to each neighbour of an order; `questions` names each pair once."""
+    await tx.execute(
+        PUT_QUESTIONS,
+        [question.order_id for question in questions],
+        [question.neighbour for question in questions],
+        [question.event for question in questions],
+        [question.version for question in questions],
+        [question.payload for question in questions],
+        [question.asked_at for question in questions],
+        float(first_seconds),
+    )
+
+
+DROP_QUESTIONS = """
+DELETE FROM questions
+USING unnest($1::uuid[], $2::text[]) AS answered (order_id, neighbour)
+WHERE questions.order_id = answered.order_id AND questions.neighbour = answered.neighbour
+"""
+
+
+async def drop_questions(tx: Transaction, answered: Sequence[tuple[str, str]]) -> None:
+    """Forgets what was answered; the orders are locked, so nobody asks meanwhile."""
+    order_ids = [UUID(order_id) for order_id, _ in answered]
+    await tx.execute(DROP_QUESTIONS, order_ids, [neighbour for _, neighbour in answered])
+
+
+LOCK_DUE_QUESTIONS = """
+SELECT order_id, neighbour, event, version, payload, asked_at, attempts
+FROM questions
+WHERE next_attempt_at <= clock_timestamp()
+ORDER BY next_attempt_at, order_id, neighbour
+LIMIT $1
+FOR UPDATE SKIP LOCKED
+"""
+
+
+async def lock_due_questions(tx: Transaction, most: int) -> list[Question]:
+    """The questions whose time has come, the longest overdue first; what somebody else has in hand is left out."""
+    rows = await tx.fetch(LOCK_DUE_QUESTIONS, most)
+    return [
+        Question(
+            order_id=str(row["order_id"]),
+            neighbour=row["neighbour"],
+            event=row["event"],
+            version=row["version"],
+            payload=row["payload"],
+            asked_at=row["asked_at"],
+            attempts=row["attempts"],
+        )
+        for row in rows
+    ]
+
+
+POSTPONE_QUESTIONS = """
+UPDATE questions
+SET attempts = new.attempts, next_attempt_at = $5::timestamptz + make_interval(secs => new.seconds)
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::float8[]) AS new (order_id, neighbour, attempts, seconds)
+WHERE questions.order_id = new.order_id AND questions.neighbour = new.neighbour
+"""
+
+
+async def postpone_questions(tx: Transaction, asked: Sequence[tuple[Question, int, int]], now: datetime) -> None:
+    """Writes for each (question, attempts, seconds) how often it was asked again and when it is due next."""
+    await tx.execute(
+        POSTPONE_QUESTIONS,
+        [UUID(question.order_id) for question, _, _ in asked],
+        [question.neighbour for question, _, _ in asked],
+        [attempts for _, attempts, _ in asked],
+        [float(seconds) for _, _, seconds in asked],
+        now,
+    )
