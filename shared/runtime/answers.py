@@ -32,13 +32,14 @@ class Answer:
 def encode(value: Any) -> bytes:
     """JSON in UTF-8: times RFC 3339 UTC with milliseconds, decimals as strings."""
     try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
+        return orjson.dumps(value, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
     except TypeError:
         # An integer over 64 bits, which JSON allows in what a client sent to be kept.
-        return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What a value that JSON does not know is written as; TypeError if it has no form."""
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, Decimal):

@@ -40,7 +40,6 @@ class ServiceSettings(BaseSettings):
     rate_limit: str = RATE_LIMIT
     log_level: str = "info"
     otlp_endpoint: str | None = None
-    stop_seconds: float = Field(25.0, gt=0, le=600)
 
     @field_validator("jwt_secret")
     @classmethod
