@@ -19,7 +19,7 @@ from tests.servers import Servers, begin_run, end_run, shared_servers
 
 T = TypeVar("T")
 
-collect_ignore = [] if os.environ.get("FLACON_E2E") == "1" else ["e2e"]
+collect_ignore_glob = [] if os.environ.get("FLACON_E2E") == "1" else ["e2e/test_*"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
