@@ -1,11 +1,10 @@
-"""The relay: sends what the outbox holds, in order, by one leader per shard, and moves one cursor row per batch."""
+"""The relay of one shard: elected by a session lock, sends the outbox in order, moves one cursor row per batch."""
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 from zlib import crc32
 
@@ -13,25 +12,20 @@ import asyncpg
 import orjson
 import structlog
 
-from shared.contracts.values import rfc3339
-from shared.runtime.database import TRANSACTION_SECONDS_MAX, Database
-from shared.runtime.dead_letters import stored_record
 from shared.runtime.kafka.connection import first_of, full_jitter, stopped_within
-from shared.runtime.kafka.metrics import GAPS, OLDEST, SENT, UNSENT
+from shared.runtime.kafka.metrics import GAPS, SENT
 from shared.runtime.kafka.publisher import Publisher, Sendable
+from shared.runtime.relay.cursor import GAP_SECONDS, Cursor
 from shared.runtime.wakeups import Wakeups
 
 ROWS_MAX: Final = 2_000
 BYTES_MAX: Final = 16 * 1024 * 1024
-GAPS_MAX: Final = 100_000
-GAP_SECONDS: Final = 2.0 * TRANSACTION_SECONDS_MAX
 POLL_SECONDS: Final = 0.5
 FOLLOW_SECONDS: Final = 1.0
 LOOK_EVERYWHERE_SECONDS: Final = 60.0
 PRUNING_MARGIN: Final = timedelta(minutes=5)
 FLUSH_SECONDS: Final = 5.0
-LETTERS_MAX: Final = 10
-TEND_SECONDS: Final = 1.0
+BEGINNING: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 _SESSION: Final = {
     "statement_timeout": "15s",
@@ -46,36 +40,6 @@ _SESSION: Final = {
 }
 
 _log = structlog.get_logger()
-
-
-class Cursor:
-    """Where a shard's relay stands: all up to `sent_through` is sent but the gaps, which may still be filled."""
-
-    def __init__(self, sent_through: int, sent_at: datetime, gaps: Sequence[int], now: float) -> None:
-        self.sent_through = sent_through
-        self.sent_at = sent_at
-        self.gaps = dict.fromkeys(gaps, now)
-
-    def overdue(self, now: float) -> set[int]:
-        """Gaps older than any transaction can be: rolled back, never to be filled."""
-        return {seq for seq, seen_at in self.gaps.items() if now - seen_at > GAP_SECONDS}
-
-    def advance(self, rows: Mapping[int, datetime], closed: set[int], now: float) -> bool:
-        """Takes in what was sent (number and time); `closed` gaps that were looked for once more are given up.
-
-        Returns whether anything changed.
-        """
-        before = (self.sent_through, len(self.gaps))
-        top = max(rows, default=self.sent_through)
-        for seq in range(max(self.sent_through + 1, top - GAPS_MAX), top):
-            if seq not in rows:
-                self.gaps[seq] = now
-        for seq in (*rows, *closed):
-            self.gaps.pop(seq, None)
-        self.sent_through = max(self.sent_through, top)
-        self.sent_at = max([self.sent_at, *rows.values()])
-        return bool(rows) or before != (self.sent_through, len(self.gaps))
-
 
 TRY_TO_LEAD = "SELECT pg_try_advisory_lock($1, $2)"
 MAKE_CURSOR = "INSERT INTO relay (shard) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -106,19 +70,29 @@ FROM measured
 WHERE earlier < $6
 ORDER BY seq
 """
-BEGINNING: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
-class _Shard:
+class Shard:
     """The relay of one shard: leads or waits to lead."""
 
-    def __init__(self, service: str, shard: int, dsn: str, prefix: str, wakeups: Wakeups, publisher: Any) -> None:
+    def __init__(
+        self,
+        *,
+        service: str,
+        shard: int,
+        dsn: str,
+        prefix: str,
+        wakeups: Wakeups,
+        publisher: Callable[[], Publisher],
+        gap_seconds: float = GAP_SECONDS,
+    ) -> None:
         self._service = service
         self._shard = shard
         self._dsn = dsn
         self._prefix = prefix
         self._wakeups = wakeups
         self._new_publisher = publisher
+        self._gap_seconds = gap_seconds
         self._publisher: Publisher | None = None
         self._sending_since: float | None = None
         self._looked_everywhere = 0.0
@@ -211,7 +185,7 @@ class _Shard:
     async def _step(self, connection: Any, publisher: Publisher, cursor: Cursor) -> int:
         """Reads, sends, waits for every acknowledgement, then moves the cursor: dying between means sending twice."""
         now = time.monotonic()
-        overdue = cursor.overdue(now)
+        overdue = cursor.overdue(now, self._gap_seconds)
         rows = await connection.fetch(
             READ_OUTGOING,
             self._shard,
@@ -242,141 +216,10 @@ class _Shard:
         return cursor.sent_at - PRUNING_MARGIN
 
 
-MEASURE_UNSENT = """
-SELECT count(waiting.created_at)::bigint AS unsent,
-       extract(epoch FROM clock_timestamp() - min(waiting.created_at))::float8 AS oldest_seconds
-FROM generate_series(0, 7) AS shards (shard)
-LEFT JOIN relay USING (shard)
-CROSS JOIN LATERAL (
-    SELECT created_at
-    FROM outbox
-    WHERE outbox.shard = shards.shard AND seq > coalesce(sent_through, 0)
-    UNION ALL
-    SELECT created_at
-    FROM outbox
-    WHERE outbox.shard = shards.shard AND seq = ANY (gaps)
-) AS waiting
-"""
-
-
-async def unsent(connection: Any) -> tuple[int, float | None]:
-    """How many events wait to be sent, and the age of the oldest in seconds (None: nothing waits)."""
-    row = await connection.fetchrow(MEASURE_UNSENT)
-    return row["unsent"], row["oldest_seconds"]
-
-
-READ_UNCOPIED = """
-SELECT dead_letter_id, topic, partition, "offset", key, value, headers, reason, error, attempts, failed_at
-FROM dead_letters
-WHERE NOT copied
-ORDER BY dead_letter_id
-LIMIT $1
-"""
-MARK_COPIED = """
-UPDATE dead_letters SET copied = true
-WHERE dead_letter_id IN (
-    SELECT dead_letter_id FROM dead_letters WHERE dead_letter_id = ANY ($1::uuid[]) ORDER BY dead_letter_id FOR UPDATE)
-"""
-
-
-class Relay:
-    """Tells Kafka what a service committed; any number of instances may run, one of them leads each shard."""
-
-    def __init__(
-        self,
-        *,
-        service: str,
-        database: Database,
-        dsn: str,
-        bootstrap: str,
-        prefix: str = "",
-        shards: int = 1,
-        wakeups: Wakeups,
-        security: Mapping[str, Any] | None = None,
-        instance: str = "",
-    ) -> None:
-        self._service = service
-        self._database = database
-        self._prefix = prefix
-        self._new_publisher = partial(
-            Publisher, bootstrap, security, "-".join(filter(None, ("flacon", service, instance)))
-        )
-        self._shards = [_Shard(service, shard, dsn, prefix, wakeups, self._new_publisher) for shard in range(shards)]
-        self._copying: str | None = None
-
-    @property
-    def leading(self) -> list[int]:
-        """The shards that this instance leads now."""
-        return [number for number, shard in enumerate(self._shards) if shard.leading]
-
-    def state(self) -> str:
-        """`ok`, or what keeps events from leaving."""
-        troubles = [
-            f"shard {number}: {shard.state()}" for number, shard in enumerate(self._shards) if shard.state() != "ok"
-        ]
-        return "; ".join(troubles) or self._copying or "ok"
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`; then what is committed is still sent, for at most 5 s."""
-        await asyncio.gather(self._tend(stop), *(shard.run(stop) for shard in self._shards))
-
-    async def _tend(self, stop: asyncio.Event) -> None:
-        """The leader of the first shard measures the outbox and copies dead letters."""
-        failures = 0
-        while not await stopped_within(stop, TEND_SECONDS + full_jitter(failures) if failures else TEND_SECONDS):
-            if not self._shards[0].leading:
-                continue
-            try:
-                await self._measure()
-                while await self._copy_letters():
-                    pass
-                failures, self._copying = 0, None
-            except Exception as error:
-                failures += 1
-                self._copying = f"dead letters not copied: {type(error).__name__}"
-                _log.warning("dead letters not copied", service=self._service, reason=str(error), attempt=failures)
-
-    async def _measure(self) -> None:
-        async with self._database.reading() as connection:
-            count, oldest = await unsent(connection)
-        UNSENT.labels(self._service).set(count)
-        OLDEST.labels(self._service).set(oldest or 0.0)
-
-    async def _copy_letters(self) -> int:
-        async with self._database.reading() as connection:
-            rows = await connection.fetch(READ_UNCOPIED, LETTERS_MAX)
-        if not rows:
-            return 0
-        group = self._prefix + self._service
-        async with self._new_publisher() as publisher:
-            await publisher.send([_copy_of(row, f"{group}.dlq", group) for row in rows])
-        async with self._database.transaction() as tx:
-            tx.quiet = True
-            await tx.execute(MARK_COPIED, [row["dead_letter_id"] for row in rows])
-        return len(rows)
-
-
 def sendable(row: Any, prefix: str) -> Sendable:
     """An outbox row as the record that goes out, byte for byte as it was committed."""
     headers = [(name, text.encode()) for name, text in orjson.loads(row["headers"]).items()]
     return Sendable(prefix + row["type"], row["aggregateid"].encode(), row["payload"].encode(), headers)
-
-
-def _copy_of(row: Any, topic: str, group: str) -> Sendable:
-    record = stored_record(row)
-    origin = {
-        "dlq_id": row["dead_letter_id"],
-        "dlq_topic": row["topic"],
-        "dlq_partition": row["partition"],
-        "dlq_offset": row["offset"],
-        "dlq_group": group,
-        "dlq_reason": row["reason"],
-        "dlq_error": row["error"],
-        "dlq_attempts": row["attempts"],
-        "dlq_failed_at": rfc3339(row["failed_at"]),
-    }
-    headers = [*record.headers, *((name, str(value).encode()) for name, value in origin.items())]
-    return Sendable(topic, record.key, record.value, headers)
 
 
 async def _until(work: "asyncio.Task[None]", lost: asyncio.Event, stop: asyncio.Event) -> None:
