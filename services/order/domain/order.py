@@ -33,6 +33,7 @@ OnShortage = Literal["reject", "backorder", "partial"]
 ON_SHORTAGE: tuple[OnShortage, ...] = ("reject", "backorder", "partial")
 HoldStatus = Literal["active", "confirmed", "rejected", "expired", "closed"]
 Basis = Literal["stock", "batch", "lead_days"]
+RejectReason = Literal["insufficient_stock", "unknown_product", "invalid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class ShortLine:
 class Rejection:
     """Why an order, or a late confirmation, was refused."""
 
-    reason: Literal["insufficient_stock", "unknown_product", "invalid"]
+    reason: RejectReason
     detail: str
     lines: tuple[ShortLine, ...] = ()
     errors: tuple[FieldError, ...] = ()

@@ -1,4 +1,4 @@
-"""Accepts orders: over REST, where what is unacceptable is refused, and from upstream, where it becomes a rejected order."""
+"""Accepts orders: over REST the unacceptable is refused, from upstream it becomes a rejected order."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from services.order.domain.intake import (
     readable,
     unknown_products,
 )
-from services.order.domain.order import FieldError, Order, Policy, Rejection
+from services.order.domain.order import FieldError, Order, Policy, Rejection, RejectReason
 from services.order.operations.telling import Cause, Change, tell
 from services.order.saga import accept, refuse
 from services.order.store.history import Entry, add_history
@@ -163,10 +163,8 @@ def _submitted(tx: Transaction, draft: Draft, known: Mapping[str, KnownItem], po
     errors = _errors(draft, known, policy)
     if not errors:
         return _accepted(order_id, draft, known, policy, now)
-    invalid = errors_of(draft, policy.currency) != ()
-    return _rejected(
-        order_id, draft, known, Rejection("invalid" if invalid else "unknown_product", "", (), errors), now
-    )
+    reason: RejectReason = "invalid" if errors_of(draft, policy.currency) else "unknown_product"
+    return _rejected(order_id, draft, known, Rejection(reason, "", (), errors), now)
 
 
 def _rejected(order_id: str, draft: Draft, known: Mapping[str, KnownItem], rejection: Rejection, now: datetime) -> _New:

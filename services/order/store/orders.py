@@ -1,17 +1,18 @@
 """Orders and their lines: inserted, locked by id, saved as far as they changed."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.order.domain.intake import PricedLine
-from services.order.domain.order import FieldError, Line, Order, Rejection, ShortLine
-from shared.runtime.transaction import Transaction
+from asyncpg import Record
 
-Rows = Sequence[Mapping[str, Any]]
+from services.order.domain.intake import PricedLine
+from services.order.domain.order import Line, Order
+from services.order.domain.rejection import rejection_of, rejection_text
+from shared.runtime.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _new_row(order: Order) -> tuple[Any, ...]:
         order.confirm,
         order.version,
         order.stock_asked,
-        _rejection_text(order.rejection),
+        rejection_text(order.rejection),
     )
 
 
@@ -149,13 +150,13 @@ async def lock_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, Or
     return {str(row["order_id"]): _order_of(row, tuple(lines[row["order_id"]])) for row in rows}
 
 
-def _line_of(row: Mapping[str, Any]) -> Line:
+def _line_of(row: Record) -> Line:
     fields = {name: row[name] for name in Line.__slots__ if name != "lots"}
     lots = row["lots"]
     return Line(**fields, lots=() if lots == "[]" else tuple(json.loads(lots)))
 
 
-def _order_of(row: Mapping[str, Any], lines: tuple[Line, ...]) -> Order:
+def _order_of(row: Record, lines: tuple[Line, ...]) -> Order:
     built = ("order_id", "lines", "rejection")
     fields = {name: row[name] for name in Order.__slots__ if name not in built}
     return Order(order_id=str(row["order_id"]), lines=lines, rejection=rejection_of(row["rejection"]), **fields)
@@ -238,7 +239,7 @@ async def save_orders(tx: Transaction, changed: Sequence[tuple[Order, Order]], n
 
 
 def _saved(order: Order, name: str) -> Any:
-    return _rejection_text(order.rejection) if name == "rejection" else getattr(order, name)
+    return rejection_text(order.rejection) if name == "rejection" else getattr(order, name)
 
 
 SAVE_LINES = """
@@ -274,26 +275,3 @@ _SAVED_OF_LINES = (
 def _line_row(line: Line) -> tuple[Any, ...]:
     lots = json.dumps(line.lots) if line.lots else "[]"
     return (*(getattr(line, name) for name in _SAVED_OF_LINES), lots)
-
-
-def _rejection_text(rejection: Rejection | None) -> str | None:
-    return None if rejection is None else json.dumps(asdict(rejection), default=str)
-
-
-def rejection_of(text: str | None) -> Rejection | None:
-    """A rejection as it was stored."""
-    if text is None:
-        return None
-    found = json.loads(text)
-    return Rejection(
-        reason=found["reason"],
-        detail=found["detail"],
-        lines=tuple(_short_line(line) for line in found["lines"]),
-        errors=tuple(FieldError(**error) for error in found["errors"]),
-    )
-
-
-def _short_line(found: dict[str, Any]) -> ShortLine:
-    day = found.pop("earliest_date")
-    alternatives = tuple(found.pop("alternatives"))
-    return ShortLine(**found, alternatives=alternatives, earliest_date=date.fromisoformat(day) if day else None)

@@ -1,0 +1,1 @@
+"""HTTP: parse, operation or view, response."""

@@ -1,0 +1,37 @@
+"""Puts the order service together: settings -> database, routes, subscriptions, timers."""
+
+from pathlib import Path
+
+from services.order.api.routes import routes
+from services.order.handlers import subscriptions
+from services.order.jobs import jobs
+from services.order.settings import OrderSettings
+from shared.runtime.database import Database
+from shared.runtime.service import Service
+from shared.runtime.wakeups import Wakeups
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def build(settings: OrderSettings) -> Service:
+    """The service of these settings; nothing is opened yet."""
+    wakeups = Wakeups("order", settings.postgres_dsn)
+    database = Database(
+        "order",
+        settings.postgres_dsn,
+        wakeups=wakeups,
+        shards=settings.outbox_shards,
+        largest=settings.pool_size,
+    )
+    policy = settings.policy()
+    return Service(
+        name="order",
+        settings=settings,
+        database=database,
+        wakeups=wakeups,
+        subscriptions=subscriptions(policy),
+        jobs=jobs(settings.ask_again_every_seconds),
+        routers=(routes(database, policy),),
+        migrations=MIGRATIONS,
+        path="/api/orders",
+    )
