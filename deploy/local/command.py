@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import itertools
 import logging
 import os
 import signal
@@ -68,13 +69,14 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; SIGTERM ends it as Ctrl-C does, so that nothing stays half running."""
+    """Run to the end; Ctrl-C and SIGTERM cancel it once, so that what cleans up after it is left in peace."""
 
     async def main() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
+        task = asyncio.ensure_future(work)
+        once = itertools.chain([task.cancel], itertools.repeat(task.cancelled))
+        for asked in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(asked, lambda: next(once)())
+        return await task
 
     return asyncio.run(main())
 

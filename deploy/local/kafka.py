@@ -122,6 +122,7 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "log.dirs": str(data),
+        "broker.session.timeout.ms": "5000",
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(RECORD_BYTES_MAX),
         "group.initial.rebalance.delay.ms": "0",
