@@ -54,8 +54,8 @@ class StartFailed(Exception):
 class Service:
     """What a service is made of, put together by its `app.build`.
 
-    `path` is where its routes stand (`/api/inventory`); without it, where its first route stands. `stopping` is set when
-    the stop begins: a response without end (server-sent events) ends then.
+    `path` is where its routes stand (`/api/inventory`); without it, where its first route stands. `stopping` is set
+    when the stop begins: a response without end (server-sent events) ends then.
     """
 
     name: str
