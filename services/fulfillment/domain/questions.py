@@ -84,7 +84,8 @@ def _with_target(fulfillment: Fulfillment, ready: Ready) -> Fulfillment:
         requested_delivery=ready.requested_delivery,
         ship_to=ready.ship_to,
     )
-    return settle(known, [_targeted(fulfillment.lines.get(line.product_id), line) for line in ready.lines])
+    lines = [_targeted(fulfillment.lines.get(line.product_id), line) for line in ready.lines]
+    return _closed_if_all_is_cancelled(settle(known, lines))
 
 
 def _targeted(known: Line | None, ready: ReadyLine) -> Line:
@@ -101,7 +102,7 @@ def _targeted(known: Line | None, ready: ReadyLine) -> Line:
 def decide_cancel(fulfillment: Fulfillment, cancel: Cancel) -> tuple[Fulfillment, Telling | None]:
     """What has not shipped is given up, as far as asked; picked units of it go back to the shelf.
 
-    A request that leaves nothing open closes the fulfillment like one for the whole order. Before any target a whole
+    A request for every unit closes the fulfillment like one for the whole order. Before any target a whole
     cancel leaves a closed fulfillment without lines. The same request again is answered with the present state, an
     older one that changes nothing is covered by the answer to the newer.
     """
@@ -113,7 +114,7 @@ def decide_cancel(fulfillment: Fulfillment, cancel: Cancel) -> tuple[Fulfillment
     )
     known = fulfillment.lines
     lines = [] if cancel.whole else [_cancelled(known.get(line.product_id), line) for line in cancel.lines]
-    after = _closed_if_nothing_is_open(settle(asked, known.values() if cancel.whole else lines))
+    after = _closed_if_all_is_cancelled(settle(asked, known.values() if cancel.whole else lines))
     unchanged = replace(after, asked_version=fulfillment.asked_version) == fulfillment
     covered = unchanged and cancel.version < fulfillment.asked_version
     return after, None if covered else "cancelled"
@@ -124,8 +125,8 @@ def _cancelled(known: Line | None, asked: CancelLine) -> Line:
     return replace(line, cancelled=max(line.cancelled, asked.cancelled, asked.cancel))
 
 
-def _closed_if_nothing_is_open(fulfillment: Fulfillment) -> Fulfillment:
+def _closed_if_all_is_cancelled(fulfillment: Fulfillment) -> Fulfillment:
     lines = fulfillment.lines.values()
-    if fulfillment.closed or not lines or any(line.open > 0 for line in lines):
+    if fulfillment.closed or not lines or any(line.cancelled < line.quantity for line in lines):
         return fulfillment
     return settle(replace(fulfillment, closed=True), lines)
