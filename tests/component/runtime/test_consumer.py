@@ -3,8 +3,12 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from prometheus_client import REGISTRY
 
 from shared.contracts.envelope import Header
 from shared.runtime.clock import new_id
@@ -64,6 +68,21 @@ async def test_an_unreadable_record_becomes_a_dead_letter_and_the_next_is_handle
     assert (letter["reason"], letter["offset"], letter["attempts"]) == (reason, 1, 1)
     assert (letter["key"], letter["value"]) == (b"\xffkey", value)
     assert len(json.loads(letter["headers"])) == len(headers)
+
+
+async def test_a_header_name_that_is_not_utf8_holds_neither_its_partition_nor_the_others(bench: Bench) -> None:
+    await bench.topics(RESERVED, SHORT, partitions=2)
+    await bench.put(["a0", "a1"], partition=0)
+    async with bench.producer() as producer:
+        await (await producer.send_batch(unparsable(producer), bench.prefix + RESERVED, partition=0))
+    await bench.put(["a2"], partition=0)
+    await bench.put(["b0"], partition=1)
+    async with bench.consuming():
+        await until(lambda: bench.value("SELECT count(*) = 4 FROM effects"), 5)
+        await until(lambda: _is(bench, 4))
+    assert [subject for subject in await bench.effects() if subject[0] == "a"] == ["a0", "a1", "a2"]
+    [letter] = await bench.letters()
+    assert (letter["reason"], letter["offset"]) == ("invalid_headers", 2)
 
 
 async def test_a_structured_event_is_handled_like_a_binary_one(bench: Bench) -> None:
@@ -167,6 +186,7 @@ async def test_a_redelivered_event_has_no_second_effect(bench: Bench) -> None:
 async def test_a_second_consumer_joins_amid_a_batch_and_nothing_is_handled_twice(bench: Bench) -> None:
     await bench.topics(RESERVED, SHORT, partitions=4)
     first, second = Desk(), Desk()
+    repeated = duplicates()
     first.hold = asyncio.Event()
     for partition in range(4):
         await bench.put([f"p{partition}n{n}" for n in range(100)], partition=partition)
@@ -184,6 +204,7 @@ async def test_a_second_consumer_joins_amid_a_batch_and_nothing_is_handled_twice
         mine = [subject for subject in effects if subject.startswith(f"p{partition}n")]
         assert mine == [f"p{partition}n{n}" for n in range(100)]
     assert not second.tries.keys() & first.tries.keys()
+    assert duplicates() == repeated, "the batch in hand was to end before its partitions moved"
 
 
 async def test_a_consumer_waits_for_its_topics_and_says_which_are_missing(bench: Bench) -> None:
@@ -212,6 +233,27 @@ def test_a_table_of_subscriptions_names_known_events_once() -> None:
         subscribed_types([Subscription(("materials.vanished",), desk.handle)])
     with pytest.raises(ValueError, match="two subscriptions"):
         subscribed_types([*desk.subscriptions, Subscription((SHORT,), desk.handle)])
+
+
+def duplicates() -> float:
+    labels = {"service": SERVICE, "topic": RESERVED}
+    return REGISTRY.get_sample_value("flacon_records_duplicate_total", labels) or 0.0
+
+
+class _Latin(str):
+    """A header's name as a client of another language may write it."""
+
+    def encode(self, *_: Any) -> bytes:
+        return b"na\xefve"
+
+
+def unparsable(producer: AIOKafkaProducer) -> Any:
+    batch = producer.create_batch()
+    batch._builder = _DefaultRecordBatchBuilderPy(
+        2, 0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=0, batch_size=9999
+    )
+    batch.append(timestamp=None, key=None, value=value_of("x"), headers=[(_Latin("naive"), b"v")])
+    return batch
 
 
 async def _is(bench: Bench, offset: int, topic: str = RESERVED) -> bool:
