@@ -25,7 +25,7 @@ def folder_for_jars(fallback: Path) -> Path:
 def fetch(folder: Path) -> None:
     """Fill the folder with the broker's jars; it appears only when all of them are there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("a") as lock:
+    with folder.with_name(f"{folder.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             _fetch(folder)
@@ -34,7 +34,7 @@ def fetch(folder: Path) -> None:
 def _fetch(folder: Path) -> None:
     import jgo
 
-    work, part = folder.with_suffix(".work"), folder.with_suffix(".part")
+    work, part = (folder.with_name(f"{folder.name}.{end}") for end in ("work", "part"))
     for leftover in (work, part):
         shutil.rmtree(leftover, ignore_errors=True)
     jgo.build(ENDPOINT, cache_dir=work)
