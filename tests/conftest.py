@@ -69,19 +69,17 @@ async def topic_prefix(servers: Servers) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def new_system(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Callable[..., Awaitable[System]]]:
-    """Start an installation for one test: `await new_system(counts={"inventory": 2}, more={"ORDER_...": "..."})`."""
+def new_system(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., System]]:
+    """Start an installation for one test: `new_system(counts={"inventory": 2}, more={"ORDER_...": "..."})`."""
     made: list[System] = []
 
-    async def make(**options: Any) -> System:
-        made.append(await start_system(servers, tmp_path_factory.mktemp("system"), **options))
+    def make(**options: Any) -> System:
+        made.append(_wait(start_system(servers, tmp_path_factory.mktemp("system"), **options)))
         return made[-1]
 
     yield make
     for system in made:
-        await stop_system(servers, system)
+        _wait(stop_system(servers, system))
 
 
 @pytest.fixture(scope="module")
