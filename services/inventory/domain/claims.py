@@ -39,6 +39,21 @@ class Line:
     kept: bool = False
 
     @property
+    def values(self) -> tuple[object, ...]:
+        """Everything that is stored, to see whether it changed."""
+        return (
+            self.want,
+            self.held,
+            self.backordered,
+            self.deducted,
+            self.cancelled,
+            self.short,
+            self.returned,
+            self.cost,
+            self.kept,
+        )
+
+    @property
     def issued(self) -> int:
         """Units of a batch that left stock and did not return."""
         return self.deducted - self.returned
@@ -187,3 +202,10 @@ def waiting(claims: Mapping[str, Claim], item_id: str) -> list[QueueKey]:
         for claim in claims.values()
         if claim.live and (line := claim.lines.get(item_id)) is not None and line.backordered > 0
     )
+
+
+def holders(claims: Mapping[str, Claim], item_id: str) -> list[Claim]:
+    """Whose units of an item are taken back first: the lowest priority, the newest; what has shipped already, last."""
+    found = [claim for claim in claims.values() if (line := claim.lines.get(item_id)) is not None and line.held > 0]
+    found.sort(key=lambda claim: claim.key, reverse=True)
+    return sorted(found, key=lambda claim: claim.lines[item_id].kept)

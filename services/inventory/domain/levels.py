@@ -65,18 +65,27 @@ class Level:
     name: str
     active: bool
     min_stock_level: int
+    reorder_point: int
     current: int
     reserved: int
     held: int
     queued: int
     version: int
+    lead_days: int = 14
+    alternatives: tuple[str, ...] = ()
     received: int = 0
     value: Decimal = Decimal(0)
+    alerted: frozenset[AlertKind] = frozenset()
     moved: bool = False
 
     @property
     def available(self) -> int:
         return self.current - self.reserved - self.held
+
+    @property
+    def alerts(self) -> frozenset[AlertKind]:
+        """What the level calls for now; `alerted` is what it called for when it was loaded."""
+        return alert_kinds(self.available, self.min_stock_level, self.reorder_point) if self.active else frozenset()
 
     def room_for(self, claim: Claim) -> int:
         """Units that this claim may take; the safety stock is not for those that protect it."""
@@ -113,12 +122,21 @@ class Level:
         return (self.value * quantity / self.received).quantize(MONEY, ROUND_HALF_UP)
 
 
-def alert_kind(available: int, min_stock_level: int, reorder_point: int) -> AlertKind | None:
-    """The gravest alert that a level calls for; an item without levels calls for none."""
+def alert_kinds(available: int, min_stock_level: int, reorder_point: int) -> frozenset[AlertKind]:
+    """The alerts that a level calls for; an item without levels calls for none."""
     if min_stock_level == 0 and reorder_point == 0:
-        return None
-    if available <= 0:
-        return "stockout"
-    if available <= min_stock_level:
-        return "critical"
-    return "low_stock" if available <= reorder_point else None
+        return frozenset()
+    called: dict[AlertKind, bool] = {
+        "low_stock": available <= reorder_point,
+        "critical": available <= min_stock_level,
+        "stockout": available <= 0,
+    }
+    return frozenset(kind for kind, true in called.items() if true)
+
+
+def suggested_quantity(
+    available: int, incoming: int, queued: int, reorder_point: int, reorder_quantity: int | None
+) -> int:
+    """What to make or buy: the item's own lot size if it has one, else up to twice the reorder point."""
+    missing = 2 * reorder_point + queued - available - incoming
+    return max(missing, reorder_quantity or 0) if missing > 0 else 0

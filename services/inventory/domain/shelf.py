@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from services.inventory.domain.claims import Claim, Line, QueueKey, waiting
+from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
 
 ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
@@ -58,10 +58,10 @@ class Shelf:
     levels: dict[str, Level]
     claims: dict[str, Claim] = field(default_factory=dict)
     horizons: Mapping[str, QueueKey | None] = field(default_factory=dict)
-    takers: Mapping[str, list[str]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     tellings: dict[str, Telling] = field(default_factory=dict)
     touched: dict[str, Claim] = field(default_factory=dict)
+    loaded: Mapping[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
     cause: str | None = None
     _queues: dict[str, list[QueueKey]] = field(default_factory=dict)
 
@@ -139,7 +139,7 @@ class Shelf:
         return self._queues[item_id]
 
     def fill(self, item_id: str) -> None:
-        """Gives what is available to those that wait, the first first; what lies beyond the horizon is left to a job."""
+        """Gives what is available to those that wait, in order; what lies beyond the horizon is left to a job."""
         level = self.level(item_id)
         if level.available <= 0:
             return
@@ -198,10 +198,8 @@ class Shelf:
         if pending > 0:
             self.entries.append(level.post("unhold", -pending, by, held=-pending))
             missing -= pending
-        for claim_id in self.takers.get(level.item_id, ()):
-            if missing <= 0:
-                break
-            missing -= self._take_back(self.claims[claim_id], level, missing, reason)
+        for claim in holders(self.claims, level.item_id) if missing > 0 else ():
+            missing -= self._take_back(claim, level, missing, reason)
         if missing > 0:
             self.entries.append(level.post("found", missing, by, current=missing))
 

@@ -197,3 +197,26 @@ CREATE INDEX batches_on_their_way ON batches (item_id, expected_at) WHERE open;
 CREATE TABLE level_changes (
     item_ids text[] NOT NULL
 );
+
+-- Items whose queue was too long for one transaction, while units of it are still there; a job goes on.
+CREATE TABLE fills_due (
+    item_id text COLLATE "C" NOT NULL
+);
+
+-- Alerts have a life; one of a kind is open per item.
+CREATE TABLE alerts (
+    alert_id        uuid PRIMARY KEY,
+    kind            text NOT NULL,
+    item_id         text COLLATE "C" NOT NULL REFERENCES items (id),
+    status          text NOT NULL,
+    raised_at       timestamptz NOT NULL,
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    note            text,
+    resolved_at     timestamptz,
+    CONSTRAINT alert_kind_is_known CHECK (kind IN ('low_stock', 'critical', 'stockout', 'discrepancy')),
+    CONSTRAINT alert_status_is_known CHECK (status IN ('raised', 'acknowledged', 'resolved')),
+    CONSTRAINT resolved_alert_tells_when CHECK ((status = 'resolved') = (resolved_at IS NOT NULL))
+);
+
+CREATE UNIQUE INDEX one_open_alert_per_item_and_kind ON alerts (item_id, kind) WHERE status <> 'resolved';

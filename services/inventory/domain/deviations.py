@@ -1,0 +1,67 @@
+"""Reconciliation: levels against ledger and reservations, and the entry that would make them agree."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.inventory.domain.levels import Entry, EntryType, Level, Reference
+
+Check = Literal["current_ledger", "current_lots", "reserved_holds", "held_lots"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What an item's level ought to be: units and blocked units by the ledger, promised ones by the reservations."""
+
+    current: int
+    held: int
+    reserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One check that failed for one item; `quantity` = what the correcting entry has to bring."""
+
+    item_id: str
+    check: Check
+    expected: int
+    actual: int
+    type: EntryType
+    quantity: int
+    note: str
+
+
+def deviations(item_id: str, current: int, reserved: int, held: int, sums: Sums) -> list[Deviation]:
+    """Every check that fails. The level is in force: where it differs from the ledger, the ledger lacks an entry."""
+    found: list[Deviation] = []
+    if current != sums.current:
+        note = "the ledger gets the entry that it lacks; then count the item"
+        found.append(
+            Deviation(item_id, "current_ledger", sums.current, current, "adjust", current - sums.current, note)
+        )
+    if reserved != sums.reserved:
+        note = "the level is set to what open reservations hold"
+        missing = sums.reserved - reserved
+        type: EntryType = "reserve" if missing > 0 else "release"
+        found.append(Deviation(item_id, "reserved_holds", sums.reserved, reserved, type, missing, note))
+    if held != sums.held:
+        note = "the ledger gets the entry that it lacks; then count the item"
+        type = "hold" if held > sums.held else "unhold"
+        found.append(Deviation(item_id, "held_lots", sums.held, held, type, held - sums.held, note))
+    return found
+
+
+def correcting_entry(level: Level, sums: Sums, check: Check, quantity: int, by: Reference) -> Entry | None:
+    """The proposed entry; None if this is not what is proposed, or there is no room for it."""
+    found = deviations(level.item_id, level.current, level.reserved, level.held, sums)
+    proposed = next((one for one in found if one.check == check and one.quantity == quantity), None)
+    if proposed is None:
+        return None
+    if check == "reserved_holds":
+        if quantity > level.available:
+            return None
+        return level.post(proposed.type, quantity, by, reserved=quantity)
+    if check == "current_ledger":
+        level.current = sums.current
+        return level.post(proposed.type, quantity, by, current=quantity)
+    level.held = sums.held
+    return level.post(proposed.type, quantity, by, held=quantity)

@@ -1,0 +1,1 @@
+"""What inventory can do: each operation is one transaction of lock, decide, save, tell."""

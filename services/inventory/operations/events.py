@@ -1,0 +1,158 @@
+"""All that a batch of events brings, in one plan: facts first, then questions, each table locked and written once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from services.inventory.domain.batches import decide_batch_questions
+from services.inventory.domain.claims import BatchQuestion, OrderQuestion, newest, newest_of_batches
+from services.inventory.domain.facts import (
+    Shipment,
+    ShortPick,
+    decide_shipments,
+    decide_short_picks,
+    known,
+)
+from services.inventory.domain.levels import Level, Reference
+from services.inventory.domain.orders import decide_questions
+from services.inventory.domain.shelf import Shelf
+from services.inventory.operations.shelves import House, Scope, load, save, with_lapsed
+from services.inventory.store import facts
+from services.inventory.store import levels as level_rows
+from shared.runtime.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Good units of a batch, that enter stock, and what all of them cost."""
+
+    batch_id: str
+    item_id: str
+    quantity: int
+    lot_code: str
+    expires_on: date | None
+    cost: Decimal
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNews:
+    """What bottling says of a batch: units to come, and when; or that none come any more."""
+
+    batch_id: str
+    item_id: str
+    quantity: int
+    open: bool
+    expected_at: datetime | None
+    version: int
+
+
+@dataclass(slots=True)
+class Work:
+    """What one batch of events brings."""
+
+    completions: list[Completion] = field(default_factory=list)
+    shipments: list[Shipment] = field(default_factory=list)
+    short_picks: list[ShortPick] = field(default_factory=list)
+    batch_questions: list[BatchQuestion] = field(default_factory=list)
+    order_questions: list[OrderQuestion] = field(default_factory=list)
+    batch_news: list[BatchNews] = field(default_factory=list)
+
+
+async def take_in(tx: Transaction, house: House, work: Work) -> None:
+    """Applies the facts that were never heard of, answers the newest question of each order and batch.
+
+    Raises:
+        UnknownItem: a fact or a batch names an item that was never made; the record is a dead letter until it is.
+    """
+    work = await _first_heard(tx, work)
+    questions, batch_questions = newest(work.order_questions), newest_of_batches(work.batch_questions)
+    scope = _scope(work, questions, batch_questions)
+    asked = {line.item_id for question in questions for line in question.lines}
+    shelf = await load(tx, house, await with_lapsed(tx, scope, asked))
+    await _receive(tx, shelf, work.completions)
+    decide_shipments(shelf, work.shipments)
+    decide_short_picks(shelf, work.short_picks)
+    decide_batch_questions(shelf, batch_questions)
+    decide_questions(shelf, questions)
+    await _hear_of_batches(tx, shelf.levels, work.batch_news)
+    await save(tx, house, shelf)
+
+
+async def _first_heard(tx: Transaction, work: Work) -> Work:
+    """Without the facts whose natural key is known; the keys are taken before any lock, each kind by its order."""
+    shipped = await facts.note_shipments(tx, [(fact.shipment_id, fact.order_id) for fact in work.shipments])
+    short = await facts.note_short_picks(tx, [(fact.short_pick_id, fact.order_id) for fact in work.short_picks])
+    completed = await facts.note_batches(
+        tx, [(fact.batch_id, fact.item_id, fact.quantity, fact.lot_code, fact.expires_on) for fact in work.completions]
+    )
+    work.shipments = list({fact.shipment_id: fact for fact in work.shipments if fact.shipment_id in shipped}.values())
+    work.short_picks = list(
+        {pick.short_pick_id: pick for pick in work.short_picks if pick.short_pick_id in short}.values()
+    )
+    work.completions = list({fact.batch_id: fact for fact in work.completions if fact.batch_id in completed}.values())
+    return work
+
+
+def _scope(work: Work, questions: Sequence[OrderQuestion], batch_questions: Sequence[BatchQuestion]) -> Scope:
+    scope = Scope()
+    _scope_facts(scope, work)
+    for asked in batch_questions:
+        scope.claims.add(asked.batch_id)
+        scope.batches.add(asked.batch_id)
+        for need in asked.needs:
+            scope.items.add(need.item_id)
+            if asked.type != "batch.planned":
+                scope.freeing.add(need.item_id)
+                scope.leave(asked.batch_id, need.item_id, need.consumed or 0)
+    for question in questions:
+        items = {line.item_id for line in question.lines}
+        scope.claims.add(question.order_id)
+        scope.items |= items
+        if question.type == "order.cancelled":
+            scope.freeing |= items
+    scope.items |= {news.item_id for news in work.batch_news}
+    return scope
+
+
+def _scope_facts(scope: Scope, work: Work) -> None:
+    for completion in work.completions:
+        scope.items.add(completion.item_id)
+        scope.freeing.add(completion.item_id)
+    for shipment in work.shipments:
+        scope.claims.add(shipment.order_id)
+        for item_id, quantity in shipment.quantities:
+            scope.leave(shipment.order_id, item_id, quantity)
+    for pick in work.short_picks:
+        scope.claims.add(pick.order_id)
+        for short in pick.shorts:
+            scope.leave(pick.order_id, short.item_id, short.quantity)
+
+
+async def _receive(tx: Transaction, shelf: Shelf, completions: Sequence[Completion]) -> None:
+    known(shelf, (completion.item_id for completion in completions))
+    for completion in completions:
+        if completion.quantity > 0:
+            shelf.cause = completion.cause
+            by = Reference("batch", completion.batch_id, "bottling", f"lot {completion.lot_code}")
+            shelf.arrive(completion.item_id, "batch_output", completion.quantity, by)
+    costs = [(fact.item_id, fact.quantity, fact.cost) for fact in completions if fact.quantity > 0]
+    await level_rows.add_costs(tx, costs)
+
+
+async def _hear_of_batches(tx: Transaction, levels: dict[str, Level], news: Sequence[BatchNews]) -> None:
+    """Keeps the newest of each batch, and has the levels of its product told anew."""
+    newest_news: dict[str, BatchNews] = {}
+    for heard in news:
+        known_news = newest_news.get(heard.batch_id)
+        if known_news is None or heard.version > known_news.version:
+            newest_news[heard.batch_id] = heard
+    rows = [
+        (heard.batch_id, heard.item_id, heard.quantity, heard.open, heard.expected_at, heard.version)
+        for heard in newest_news.values()
+    ]
+    await facts.save_incoming(tx, rows)
+    for heard in newest_news.values():
+        if heard.item_id in levels:
+            levels[heard.item_id].moved = True

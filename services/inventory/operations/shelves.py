@@ -1,0 +1,151 @@
+"""Loading all that a decision sees under locks in their one order, and saving all that it changed."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from services.inventory.domain.claims import QueueKey
+from services.inventory.domain.levels import Entry, Level
+from services.inventory.domain.shelf import Shelf, Terms
+from services.inventory.operations.telling import tell
+from services.inventory.store import alerts, ledger
+from services.inventory.store import claims as claim_rows
+from services.inventory.store import levels as level_rows
+from shared.runtime.transaction import Transaction
+
+FILLED_LINES_MAX: Final = 500
+"""Lines of one item's queue that one transaction fills."""
+
+LAPSED_CLAIMS_MAX: Final = 500
+"""Lapsed holds that one transaction ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the operations are set to."""
+
+    terms: Terms = field(default_factory=Terms)
+    currency: str = "EUR"
+
+
+@dataclass(slots=True)
+class Scope:
+    """What an operation is about, known before anything is locked.
+
+    `freeing`: items of which it may free or add units. `leaving`: units that leave, by claim ("" = nobody's) and item;
+    what a batch was issued has left before.
+    `lapsing`: the items of lapsed holds that may end in it, by claim.
+    """
+
+    items: set[str] = field(default_factory=set)
+    claims: set[str] = field(default_factory=set)
+    freeing: set[str] = field(default_factory=set)
+    leaving: dict[tuple[str, str], int] = field(default_factory=dict)
+    batches: set[str] = field(default_factory=set)
+    lapsing: dict[str, list[str]] = field(default_factory=dict)
+
+    def leave(self, claim_id: str, item_id: str, quantity: int) -> None:
+        self.items.add(item_id)
+        self.leaving[claim_id, item_id] = self.leaving.get((claim_id, item_id), 0) + quantity
+
+
+async def load(tx: Transaction, house: House, scope: Scope) -> Shelf:
+    """Locks the items by id, then every claim that may change by id; only then asks for the time."""
+    lapsing = {item_id for items in scope.lapsing.values() for item_id in items}
+    levels = await level_rows.lock_stock(tx, scope.items | lapsing)
+    claim_ids = scope.claims | set(scope.lapsing)
+    queue, horizons = await _read_queues(tx, levels, scope.freeing | lapsing)
+    holders = await _read_holders(tx, levels, scope)
+    claims = await claim_rows.lock_claims(tx, claim_ids | queue | holders)
+    shelf = Shelf(await tx.clock(), house.terms, levels, claims, horizons)
+    shelf.loaded = {(claim.id, line.item_id): line.values for claim in claims.values() for line in claim.lines.values()}
+    return shelf
+
+
+async def _read_queues(
+    tx: Transaction, levels: Mapping[str, Level], freeing: set[str]
+) -> tuple[set[str], dict[str, QueueKey | None]]:
+    queued = [level for level in levels.values() if level.queued > 0]
+    wanted = {
+        level.item_id: level.item_id in freeing or level.available > level.min_stock_level
+        for level in queued
+        if level.item_id in freeing or level.available > 0
+    }
+    claim_ids, cut = await claim_rows.read_queues(tx, wanted, FILLED_LINES_MAX) if wanted else (set(), {})
+    unread = {level.item_id: None for level in queued if level.item_id not in wanted}
+    return claim_ids, {**unread, **cut}
+
+
+async def _read_holders(tx: Transaction, levels: Mapping[str, Level], scope: Scope) -> set[str]:
+    """Whose holds may have to give; nobody's, as long as what leaves is held by its own claim or available."""
+    if not scope.leaving:
+        return set()
+    own = {
+        (claim_id, line.item_id): line.held + (line.issued if claim_id in scope.batches else 0)
+        for claim_id, line in await claim_rows.read_lines(tx, sorted(scope.claims))
+    }
+    unheld: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for (claim_id, item_id), quantity in scope.leaving.items():
+        unheld[item_id] += max(0, quantity - own.get((claim_id, item_id), 0))
+        total[item_id] += quantity
+    wanted = {id: total[id] for id, needed in unheld.items() if id in levels and needed > levels[id].available}
+    return await claim_rows.read_holders(tx, wanted) if wanted else set()
+
+
+async def save(tx: Transaction, house: House, shelf: Shelf) -> None:
+    """Writes what moved, one statement a table, and tells those whom it concerns."""
+    await tell(tx, house.currency, shelf)
+    await save_levels(tx, shelf)
+    touched = sorted(shelf.touched.values(), key=lambda claim: claim.id)
+    if touched:
+        await claim_rows.save_claims(tx, touched)
+    lines = [
+        (claim, line)
+        for claim in touched
+        for line in claim.lines.values()
+        if shelf.loaded.get((claim.id, line.item_id)) != line.values
+    ]
+    if lines:
+        await claim_rows.save_lines(tx, lines)
+
+
+async def save_levels(tx: Transaction, shelf: Shelf) -> None:
+    moved = [level for level in shelf.levels.values() if level.moved]
+    if not moved:
+        return
+    posted = {entry.item_id for entry in shelf.entries}
+    for level in moved:
+        level.version += level.item_id not in posted
+    await level_rows.update_stock(tx, moved)
+    if shelf.entries:
+        await ledger.append_entries(tx, shelf.entries, shelf.now)
+    await level_rows.note_changes(tx, [level.item_id for level in moved])
+    await tell_alerts(tx, moved, shelf.entries, shelf.now)
+    due = [item_id for item_id in shelf.horizons if (level := shelf.levels[item_id]).available > 0 and level.queued > 0]
+    if due:
+        await level_rows.note_fills_due(tx, due)
+
+
+async def tell_alerts(tx: Transaction, levels: Iterable[Level], entries: Iterable[Entry], now: datetime) -> None:
+    """Alerts are raised and resolved on crossing a level, not on every order; found units are a discrepancy."""
+    raised = {(level.item_id, str(kind)) for level in levels for kind in level.alerts - level.alerted}
+    resolved = {(level.item_id, str(kind)) for level in levels for kind in level.alerted - level.alerts}
+    for entry in entries:
+        if entry.type == "found":
+            raised.add((entry.item_id, "discrepancy"))
+    if resolved:
+        await alerts.resolve(tx, sorted(resolved), now)
+    if raised:
+        await alerts.raise_(tx, sorted(raised), now)
+
+
+async def with_lapsed(tx: Transaction, scope: Scope, items: Iterable[str]) -> Scope:
+    """Adds the lapsed holds on these items, so that a stopped sweeper never blocks a sale."""
+    wanted = sorted(set(items))
+    if wanted:
+        found = await claim_rows.find_lapsed(tx, wanted, sorted(scope.claims), LAPSED_CLAIMS_MAX)
+        scope.lapsing.update(found)
+    return scope

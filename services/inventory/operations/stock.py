@@ -1,0 +1,199 @@
+"""What staff do to stock: receive, adjust, count."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
+
+from services.inventory.domain.facts import Counted, decide_adjustment, decide_count
+from services.inventory.domain.levels import MONEY, Entry, Level, Reference
+from services.inventory.domain.shelf import Shelf
+from services.inventory.operations.shelves import House, Scope, load, save
+from services.inventory.store import alerts, facts, ledger
+from services.inventory.store import levels as level_rows
+from shared.runtime.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Units from a supplier, with what one of them cost."""
+
+    receipt_id: UUID
+    lot_id: UUID
+    item_id: str
+    quantity: int
+    supplier_lot: str
+    unit_cost: Decimal
+    expires_on: date | None
+    note: str | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What a receipt, a count or an adjustment did: the level after it, and whom it gave to or took from."""
+
+    level: Level
+    entry_id: UUID | None = None
+    expected: int = 0
+    given: list[tuple[str, str, int]] = field(default_factory=list)
+    taken: list[tuple[str, str, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """There is no such item."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BelowPromised:
+    """An adjustment would take what is promised; a count may."""
+
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class FutureVersion:
+    """A count names a version that the item has not reached."""
+
+    version: int
+
+
+async def receive(tx: Transaction, house: House, receipts: Sequence[Receipt]) -> list[Movement | Unknown]:
+    """Units enter stock and fill the queue, in one transaction for all receipts; each once by its id."""
+    items = {receipt.item_id for receipt in receipts}
+    shelf = await load(tx, house, Scope(items=items, freeing=set(items)))
+    fresh = [receipt for receipt in receipts if receipt.item_id in shelf.levels]
+    known = await facts.known_receipts(tx, [receipt.receipt_id for receipt in fresh])
+    found: list[Movement | Unknown] = []
+    for receipt in receipts:
+        if receipt.item_id not in shelf.levels:
+            found.append(Unknown(receipt.item_id))
+            continue
+        start = len(shelf.entries)
+        if receipt.receipt_id not in known:
+            by = Reference("receipt", str(receipt.receipt_id), receipt.actor, receipt.note)
+            shelf.arrive(receipt.item_id, "receipt", receipt.quantity, by)
+        found.append(_movement(shelf, receipt.item_id, start))
+    fresh = [receipt for receipt in fresh if receipt.receipt_id not in known]
+    await _keep_receipts(tx, shelf, fresh)
+    await save(tx, house, shelf)
+    return found
+
+
+async def _keep_receipts(tx: Transaction, shelf: Shelf, receipts: Sequence[Receipt]) -> None:
+    rows = [
+        (
+            receipt.receipt_id,
+            receipt.lot_id,
+            receipt.item_id,
+            receipt.quantity,
+            receipt.supplier_lot,
+            receipt.unit_cost,
+            receipt.expires_on,
+            receipt.note,
+            receipt.actor,
+        )
+        for receipt in receipts
+    ]
+    await facts.insert_receipts(tx, rows, shelf.now)
+    await level_rows.add_costs(tx, [(one.item_id, one.quantity, _value(one)) for one in receipts])
+
+
+def _value(receipt: Receipt) -> Decimal:
+    return (receipt.unit_cost * receipt.quantity).quantize(MONEY, ROUND_HALF_UP)
+
+
+def _movement(shelf: Shelf, item_id: str, start: int, expected: int = 0) -> Movement:
+    """What the entries since `start` did, with the level as it was right after them."""
+    entries = shelf.entries[start:]
+    level = shelf.levels[item_id]
+    after = replace(level)
+    return Movement(after, None, expected, _claims_in(entries, "reserve"), _claims_in(entries, "take_back"))
+
+
+def _claims_in(entries: Sequence[Entry], type: str) -> list[tuple[str, str, int]]:
+    return [(entry.reference.type, entry.reference.id, abs(entry.quantity)) for entry in entries if entry.type == type]
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A change of `current` by hand."""
+
+    adjustment_id: UUID
+    item_id: str
+    quantity: int
+    reason: str
+    actor: str
+
+
+async def adjust(
+    tx: Transaction, house: House, asked: Sequence[Adjustment]
+) -> list[Movement | Unknown | BelowPromised]:
+    """Moves `current`, never below what is promised."""
+    items = {one.item_id for one in asked}
+    shelf = await load(tx, house, Scope(items=items, freeing=set(items)))
+    known = await ledger.known_references(tx, [str(one.adjustment_id) for one in asked])
+    found: list[Movement | Unknown | BelowPromised] = []
+    for one in asked:
+        if one.item_id not in shelf.levels:
+            found.append(Unknown(one.item_id))
+            continue
+        start = len(shelf.entries)
+        by = Reference("adjustment", str(one.adjustment_id), one.actor, one.reason)
+        if str(one.adjustment_id) in known or decide_adjustment(shelf, one.item_id, one.quantity, by):
+            found.append(_movement(shelf, one.item_id, start))
+        else:
+            found.append(BelowPromised(shelf.levels[one.item_id].available))
+    await save(tx, house, shelf)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What was counted on shelf and bench, when the item was at `version`."""
+
+    count_id: UUID
+    item_id: str
+    counted: int
+    version: int
+    reason: str
+    actor: str
+
+
+async def count(tx: Transaction, house: House, asked: Sequence[Count]) -> list[Movement | Unknown | FutureVersion]:
+    """The books follow each count; holds that no longer fit are taken back, lowest priority and newest first."""
+    scope = Scope()
+    for one in asked:
+        expected, _ = await ledger.read_at_version(tx, one.item_id, one.version)
+        scope.leave("", one.item_id, max(0, expected - one.counted))
+        scope.freeing.add(one.item_id)
+    shelf = await load(tx, house, scope)
+    known = await facts.known_counts(tx, [one.count_id for one in asked])
+    found: list[Movement | Unknown | FutureVersion] = []
+    for one in asked:
+        level = shelf.levels.get(one.item_id)
+        if level is None:
+            found.append(Unknown(one.item_id))
+        elif one.version > level.version:
+            found.append(FutureVersion(level.version))
+        else:
+            found.append(await _count(tx, shelf, one, one.count_id in known))
+    await save(tx, house, shelf)
+    return found
+
+
+async def _count(tx: Transaction, shelf: Shelf, asked: Count, known: bool) -> Movement:
+    start = len(shelf.entries)
+    current, held = await ledger.read_at_version(tx, asked.item_id, asked.version)
+    current += sum(one.quantity for one in shelf.entries if one.item_id == asked.item_id and one.type == "count")
+    if not known:
+        books = Counted(str(asked.count_id), asked.item_id, asked.counted, current, held, asked.actor, asked.reason)
+        decide_count(shelf, books)
+        row = (asked.item_id, current, asked.counted, asked.version, asked.reason, asked.actor, shelf.now)
+        await facts.insert_count(tx, asked.count_id, row)
+        await alerts.resolve(tx, [(asked.item_id, "discrepancy")], shelf.now)
+    return _movement(shelf, asked.item_id, start, current)

@@ -1,0 +1,247 @@
+"""What inventory tells of orders and batches: snapshots of their claims, at most one answer each."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from services.inventory.domain.claims import Claim, Line
+from services.inventory.domain.levels import Level
+from services.inventory.domain.promises import Incoming, promise
+from services.inventory.domain.shelf import Shelf, Telling
+from services.inventory.store import facts
+from services.inventory.store import levels as level_rows
+from shared.contracts import inventory as told
+from shared.contracts.values import Money
+from shared.runtime.transaction import Transaction
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """What the snapshots say of items besides quantities."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    lead_days: dict[str, int] = field(default_factory=dict)
+    alternatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    others: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    incoming: dict[str, list[Incoming]] = field(default_factory=dict)
+
+
+async def tell(tx: Transaction, currency: str, shelf: Shelf) -> None:
+    """Publishes what each claim is to be told, with a version each."""
+    claims = [shelf.claims[claim_id] for claim_id in shelf.tellings]
+    catalogue = await _catalogue(tx, shelf, claims)
+    for claim in claims:
+        telling = shelf.tellings[claim.id]
+        if claim.kind == "batch":
+            _tell_batch(tx, claim, telling, _Materials(shelf, claim, catalogue, currency))
+        else:
+            _tell_order(tx, claim, telling, _Stock(shelf, claim, catalogue))
+
+
+async def _catalogue(tx: Transaction, shelf: Shelf, claims: Iterable[Claim]) -> Catalogue:
+    catalogue = Catalogue()
+    short: set[str] = set()
+    needed: set[str] = set()
+    for claim in claims:
+        needed |= claim.lines.keys()
+        short |= {line.item_id for line in claim.lines.values() if line.backordered > 0}
+        if claim.refusal is not None:
+            needed |= {line.item_id for line in claim.refusal.lines}
+            short |= {line.item_id for line in claim.refusal.lines if line.short}
+    for level in shelf.levels.values():
+        _know(catalogue, level.item_id, level.name, level.lead_days, level.alternatives)
+    missing = sorted(needed - catalogue.names.keys())
+    if missing:
+        for item in (await level_rows.read_items(tx, missing)).values():
+            _know(catalogue, item["id"], item["name"], item["lead_days"], tuple(item["alternatives"]))
+    if short:
+        await _know_more(tx, catalogue, shelf.levels, sorted(short))
+    return catalogue
+
+
+def _know(catalogue: Catalogue, item_id: str, name: str, lead_days: int, alternatives: tuple[str, ...]) -> None:
+    catalogue.names[item_id] = name
+    catalogue.lead_days[item_id] = lead_days
+    catalogue.alternatives[item_id] = alternatives
+
+
+async def _know_more(tx: Transaction, catalogue: Catalogue, levels: Mapping[str, Level], short: list[str]) -> None:
+    for row in await facts.read_incoming(tx, short):
+        catalogue.incoming.setdefault(row["item_id"], []).append(Incoming(row["quantity"], row["expected_at"]))
+    others = {other for item_id in short for other in catalogue.alternatives.get(item_id, ())}
+    read = await facts.read_available(tx, sorted(others))
+    here = {id: (levels[id].name, levels[id].available) for id in read if id in levels}
+    catalogue.others = {**read, **here}
+
+
+@dataclass(slots=True)
+class _Stock:
+    """Snapshots (shape S) of one order's claim."""
+
+    shelf: Shelf
+    claim: Claim
+    catalogue: Catalogue
+
+    def next(self) -> dict[str, Any]:
+        """The fields of the next snapshot; the claim's version grows with it."""
+        claim = self.claim
+        claim.version += 1
+        return {
+            "occurred_at": self.shelf.now,
+            "order_id": claim.id,
+            "order_version": claim.asked,
+            "status": "confirmed" if claim.status == "new" else claim.status,
+            "expires_at": claim.expires_at if claim.live else None,
+            "lines": self._lines(),
+        }
+
+    def _lines(self) -> tuple[told.StockLine, ...]:
+        refused = {line.item_id: line for line in self.claim.refusal.lines} if self.claim.refusal else {}
+        ids = list(refused) + [item_id for item_id in self.claim.lines if item_id not in refused]
+        lines = []
+        for item_id in ids:
+            line = self.claim.lines.get(item_id) or Line(item_id)
+            shortage = None
+            if item_id in refused and refused[item_id].short:
+                shortage = self._shortage(item_id, refused[item_id].available, refused[item_id].requested)
+            elif line.backordered > 0:
+                shortage = self._shortage(item_id, 0, line.backordered)
+            lines.append(self._line(line, shortage))
+        return tuple(lines)
+
+    def _line(self, line: Line, shortage: told.Shortage | None) -> told.StockLine:
+        return told.StockLine(
+            product_id=line.item_id,
+            name=self.catalogue.names.get(line.item_id, line.item_id),
+            want=line.want,
+            held=line.held,
+            backordered=line.backordered,
+            deducted=line.deducted,
+            cancelled=line.cancelled,
+            short=line.short,
+            shortage=shortage,
+        )
+
+    def _shortage(self, item_id: str, available: int, requested: int) -> told.Shortage:
+        if item_id not in self.catalogue.names:
+            return told.Shortage(available=0, requested=requested)
+        level = self.shelf.levels.get(item_id)
+        missing = max(requested - available, 0 if self.claim.refusal or level is None else level.queued)
+        if self.claim.refusal and level is not None:
+            missing += level.queued
+        date = promise(
+            self.shelf.now, missing, self.catalogue.incoming.get(item_id, ()), self.catalogue.lead_days[item_id]
+        )
+        return told.Shortage(
+            available=available,
+            requested=requested,
+            alternatives=self._alternatives(item_id),
+            expected_date=date.on,
+            expected_basis=date.basis,
+        )
+
+    def _alternatives(self, item_id: str) -> tuple[told.Alternative, ...]:
+        """Those that are in stock, in the order in which the item names them."""
+        found = ((other, self.catalogue.others.get(other)) for other in self.catalogue.alternatives[item_id])
+        return tuple(
+            told.Alternative(product_id=other, name=known[0], available=known[1])
+            for other, known in found
+            if known is not None and known[1] > 0
+        )
+
+
+def _tell_order(tx: Transaction, claim: Claim, telling: Telling, stock: _Stock) -> None:
+    for deduction in telling.deductions:
+        deducted = [told.DeductedLine(product_id=id, quantity=quantity) for id, quantity in deduction.quantities]
+        payload = told.StockDeducted(
+            **stock.next(), reason="shipped", shipment_id=deduction.shipment_id, deducted=tuple(deducted)
+        )
+        tx.publish(payload, version=claim.version, cause=_uuid(deduction.cause))
+    cause = _uuid(telling.cause)
+    if telling.answers is not None:
+        tx.publish(_answer(claim, telling, stock), version=claim.version, cause=cause)
+    elif telling.expired:
+        tx.publish(_released(telling, stock, "expired"), version=claim.version, cause=cause)
+    if telling.taken is not None:
+        shortfall = told.StockShortfall(**stock.next(), reason=telling.taken)
+        tx.publish(shortfall, version=claim.version, cause=cause)
+    if telling.unheld or (telling.newly_held and telling.answers is None and telling.taken is None):
+        reason = "shipped_unheld" if telling.unheld else "backorder_filled"
+        tx.publish(told.StockReserved(**stock.next(), reason=reason), version=claim.version, cause=cause)
+
+
+def _answer(claim: Claim, telling: Telling, stock: _Stock) -> told.StockSnapshot:
+    """The answer that the question's type calls for, by the state that the claim is in now."""
+    if telling.answers == "order.cancelled":
+        return _released(telling, stock, "cancelled")
+    if claim.status == "closed":
+        return told.StockRejected(**stock.next(), reason="closed")
+    if claim.status in ("rejected", "expired"):
+        reason = claim.refusal.reason if claim.refusal else "expired"
+        return told.StockRejected(**stock.next(), reason=reason)
+    if telling.answers == "order.confirmation_requested":
+        return told.StockConfirmed(**stock.next(), reason="retaken" if telling.retaken else "confirmed")
+    if any(line.held or line.deducted for line in claim.lines.values()) or claim.whole:
+        return told.StockReserved(**stock.next(), reason="new")
+    return told.StockBackordered(**stock.next(), reason="new")
+
+
+def _released(telling: Telling, stock: _Stock, reason: str) -> told.StockReleased:
+    released = [told.ProductQuantity(product_id=id, quantity=quantity) for id, quantity in telling.released.items()]
+    return told.StockReleased(**stock.next(), reason=reason, released=tuple(released))
+
+
+@dataclass(slots=True)
+class _Materials:
+    """Snapshots (shape M) of one batch's claim."""
+
+    shelf: Shelf
+    claim: Claim
+    catalogue: Catalogue
+    currency: str
+
+    def next(self, status: str) -> dict[str, Any]:
+        """The fields of the next snapshot; the claim's version grows with it."""
+        self.claim.version += 1
+        return {
+            "occurred_at": self.shelf.now,
+            "batch_id": self.claim.id,
+            "batch_version": self.claim.asked,
+            "status": status,
+            "materials": tuple(self._line(line) for line in self.claim.lines.values()),
+        }
+
+    def _line(self, line: Line) -> told.MaterialLine:
+        return told.MaterialLine(
+            material_id=line.item_id,
+            name=self.catalogue.names.get(line.item_id, line.item_id),
+            want=line.want,
+            held=line.held,
+            backordered=line.backordered,
+            issued=line.deducted,
+            returned=line.returned,
+            cancelled=line.cancelled,
+            cost=Money(amount=line.cost, currency=self.currency) if line.deducted else None,
+        )
+
+
+def _tell_batch(tx: Transaction, claim: Claim, telling: Telling, materials: _Materials) -> None:
+    if telling.answers is None and telling.taken is None and telling.newly_held == 0:
+        return
+    payload: told.MaterialsSnapshot
+    if claim.status == "closed":
+        payload = told.MaterialsReleased(**materials.next("released"))
+    elif claim.status == "issued":
+        payload = told.MaterialsIssued(**materials.next("issued"))
+    elif claim.status == "settled":
+        payload = told.MaterialsSettled(**materials.next("settled"))
+    elif claim.whole:
+        payload = told.MaterialsReserved(**materials.next("reserved"))
+    else:
+        payload = told.MaterialsShort(**materials.next("short"))
+    tx.publish(payload, version=claim.version, cause=_uuid(telling.cause))
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)

@@ -1,0 +1,23 @@
+"""Settings of the inventory service: environment variables with the prefix INVENTORY_."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.settings import ServiceSettings
+
+
+class InventorySettings(ServiceSettings):
+    """What every service needs, and how long holds last."""
+
+    model_config = SettingsConfigDict(env_prefix="INVENTORY_")
+
+    hold_seconds: int = Field(900, ge=1, le=31_536_000)
+    """An unconfirmed order holds its units so long."""
+    late_confirm_seconds: int = Field(86_400, ge=0, le=31_536_000)
+    """After its expiry an order may be confirmed so long."""
+    confirmed_seconds: int = Field(604_800, ge=1, le=31_536_000)
+    """A confirmed hold that is older is overdue; it is never swept."""
+    sweep_seconds: float = Field(1.0, gt=0, le=3600)
+    """How often lapsed holds are looked for."""
+    level_seconds: float = Field(0.5, gt=0, le=3600)
+    """How often the levels of changed items are told."""

@@ -1,0 +1,231 @@
+"""Statements on claims and their reservations; a claim's row is locked after the items and covers its lines."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from services.inventory.domain.claims import Claim, Line, QueueKey, Refusal, Refused
+from shared.runtime.transaction import Transaction
+
+LOCK_CLAIMS = """
+SELECT id::text, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked, version,
+       refusal::text
+FROM claims
+WHERE id = ANY($1::uuid[])
+ORDER BY id
+FOR UPDATE
+"""
+
+READ_LINES = """
+SELECT claim_id::text, item_id, want, held, backordered, deducted, cancelled, short, returned, cost, kept
+FROM reservations
+WHERE claim_id = ANY($1::uuid[])
+ORDER BY claim_id, item_id
+"""
+
+
+async def lock_claims(tx: Transaction, claim_ids: Iterable[str]) -> dict[str, Claim]:
+    """The claims that exist with all their lines, locked until the end of the transaction."""
+    wanted = sorted(set(claim_ids))
+    claims = {row["id"]: _claim(row) for row in await tx.fetch(LOCK_CLAIMS, wanted)}
+    for claim_id, line in await read_lines(tx, list(claims)):
+        claims[claim_id].lines[line.item_id] = line
+    return claims
+
+
+async def read_lines(tx: Transaction, claim_ids: Sequence[str]) -> list[tuple[str, Line]]:
+    rows = await tx.fetch(READ_LINES, claim_ids) if claim_ids else []
+    return [(row["claim_id"], _line(row)) for row in rows]
+
+
+def _claim(row: Any) -> Claim:
+    return Claim(
+        id=row["id"],
+        kind=row["kind"],
+        status=row["status"],
+        policy=row["on_shortage"],
+        priority=row["priority"],
+        protected=row["protected"],
+        accepted_at=row["accepted_at"],
+        expires_at=row["expires_at"],
+        asked=row["asked"],
+        version=row["version"],
+        refusal=_refusal(row["refusal"]),
+    )
+
+
+def _line(row: Any) -> Line:
+    return Line(*tuple(row)[1:])
+
+
+def _refusal(text: str | None) -> Refusal | None:
+    if text is None:
+        return None
+    found = json.loads(text)
+    return Refusal(found["reason"], tuple(Refused(*line) for line in found["lines"]))
+
+
+def _refusal_text(refusal: Refusal | None) -> str | None:
+    if refusal is None:
+        return None
+    lines = [[line.item_id, line.requested, line.available, line.short] for line in refusal.lines]
+    return json.dumps({"reason": refusal.reason, "lines": lines})
+
+
+SAVE_CLAIMS = """
+INSERT INTO claims (id, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked, version,
+                    refusal)
+SELECT *
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::boolean[], $7::timestamptz[],
+            $8::timestamptz[], $9::bigint[], $10::bigint[], $11::jsonb[])
+ON CONFLICT (id) DO UPDATE
+SET status = EXCLUDED.status, on_shortage = EXCLUDED.on_shortage, priority = EXCLUDED.priority,
+    protected = EXCLUDED.protected, accepted_at = EXCLUDED.accepted_at, expires_at = EXCLUDED.expires_at,
+    asked = EXCLUDED.asked, version = EXCLUDED.version, refusal = EXCLUDED.refusal
+"""
+
+
+async def save_claims(tx: Transaction, claims: Sequence[Claim]) -> None:
+    await tx.execute(
+        SAVE_CLAIMS,
+        [claim.id for claim in claims],
+        [claim.kind for claim in claims],
+        [claim.status for claim in claims],
+        [claim.policy for claim in claims],
+        [claim.priority for claim in claims],
+        [claim.protected for claim in claims],
+        [claim.accepted_at for claim in claims],
+        [claim.expires_at for claim in claims],
+        [claim.asked for claim in claims],
+        [claim.version for claim in claims],
+        [_refusal_text(claim.refusal) for claim in claims],
+    )
+
+
+SAVE_LINES = """
+INSERT INTO reservations (claim_id, item_id, want, held, backordered, deducted, cancelled, short, returned, cost,
+                          kept, priority, protected, accepted_at)
+SELECT *
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+            $8::bigint[], $9::bigint[], $10::numeric[], $11::boolean[], $12::smallint[], $13::boolean[],
+            $14::timestamptz[])
+ON CONFLICT (claim_id, item_id) DO UPDATE
+SET want = EXCLUDED.want, held = EXCLUDED.held, backordered = EXCLUDED.backordered, deducted = EXCLUDED.deducted,
+    cancelled = EXCLUDED.cancelled, short = EXCLUDED.short, returned = EXCLUDED.returned, cost = EXCLUDED.cost,
+    kept = EXCLUDED.kept, priority = EXCLUDED.priority, protected = EXCLUDED.protected,
+    accepted_at = EXCLUDED.accepted_at
+"""
+
+
+async def save_lines(tx: Transaction, lines: Sequence[tuple[Claim, Line]]) -> None:
+    await tx.execute(
+        SAVE_LINES,
+        [claim.id for claim, _ in lines],
+        [line.item_id for _, line in lines],
+        *(list(column) for column in zip(*(line.values for _, line in lines), strict=True)),
+        [claim.priority for claim, _ in lines],
+        [claim.protected for claim, _ in lines],
+        [claim.accepted_at for claim, _ in lines],
+    )
+
+
+FIND_LAPSED = """
+SELECT reservations.claim_id::text, reservations.item_id
+FROM (
+    SELECT claims.id
+    FROM claims
+    WHERE claims.status = 'active'
+      AND claims.expires_at <= clock_timestamp()
+      AND (claims.id = ANY($2::uuid[]) OR EXISTS (
+          SELECT FROM reservations
+          WHERE reservations.claim_id = claims.id AND reservations.item_id = ANY($1::text[])))
+    ORDER BY claims.expires_at, claims.id
+    LIMIT $3
+) AS lapsed
+JOIN reservations ON reservations.claim_id = lapsed.id
+"""
+
+
+async def find_lapsed(
+    tx: Transaction, item_ids: Sequence[str], claim_ids: Sequence[str], limit: int
+) -> dict[str, list[str]]:
+    """Items by claim of the oldest lapsed holds on these items or of these claims; read, not locked."""
+    return _items_by_claim(await tx.fetch(FIND_LAPSED, item_ids, claim_ids, limit))
+
+
+FIND_ANY_LAPSED = """
+SELECT lapsed.id::text AS claim_id, reservations.item_id
+FROM (
+    SELECT id FROM claims
+    WHERE status = 'active' AND expires_at <= clock_timestamp()
+    ORDER BY expires_at, id
+    LIMIT $1
+) AS lapsed
+JOIN reservations ON reservations.claim_id = lapsed.id
+"""
+
+
+async def find_any_lapsed(tx: Transaction, limit: int) -> dict[str, list[str]]:
+    """Items by claim of the oldest lapsed holds; read, not locked."""
+    return _items_by_claim(await tx.fetch(FIND_ANY_LAPSED, limit))
+
+
+def _items_by_claim(rows: Iterable[Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["claim_id"], []).append(row["item_id"])
+    return found
+
+
+READ_QUEUES = """
+SELECT wanted.item_id, head.priority, head.accepted_at, head.claim_id::text, head.protected
+FROM unnest($1::text[], $2::boolean[]) AS wanted (item_id, protected_too)
+CROSS JOIN (VALUES (false), (true)) AS class (protected)
+CROSS JOIN LATERAL (
+    SELECT priority, accepted_at, claim_id, protected
+    FROM reservations
+    WHERE reservations.item_id = wanted.item_id AND reservations.protected = class.protected
+      AND reservations.backordered > 0
+    ORDER BY priority DESC, accepted_at, claim_id
+    LIMIT $3
+) AS head
+WHERE wanted.protected_too OR NOT class.protected
+"""
+
+
+async def read_queues(
+    tx: Transaction, wanted: Mapping[str, bool], limit: int
+) -> tuple[set[str], dict[str, QueueKey | None]]:
+    """The claims at the head of the items' queues, and where a queue longer than `limit` was cut off.
+
+    `wanted` tells for each item whether those that protect the safety stock are of interest. The items must be locked.
+    """
+    heads: dict[tuple[str, bool], list[QueueKey]] = {}
+    for row in await tx.fetch(READ_QUEUES, list(wanted), list(wanted.values()), limit):
+        key = (-row["priority"], row["accepted_at"], row["claim_id"])
+        heads.setdefault((row["item_id"], row["protected"]), []).append(key)
+    horizons: dict[str, QueueKey | None] = {}
+    for (item_id, _), keys in heads.items():
+        if len(keys) == limit:
+            horizons[item_id] = min(max(keys), horizons.get(item_id) or max(keys))
+    return {key[2] for keys in heads.values() for key in keys}, horizons
+
+
+READ_HOLDERS = """
+SELECT holder.claim_id::text
+FROM unnest($1::text[], $2::bigint[]) AS wanted (item_id, quantity)
+CROSS JOIN LATERAL (
+    SELECT claim_id, sum(held) OVER (ORDER BY kept, priority, accepted_at DESC, claim_id DESC) - held AS before
+    FROM reservations
+    WHERE reservations.item_id = wanted.item_id AND reservations.held > 0
+    ORDER BY kept, priority, accepted_at DESC, claim_id DESC
+    LIMIT wanted.quantity
+) AS holder
+WHERE holder.before < wanted.quantity
+"""
+
+
+async def read_holders(tx: Transaction, wanted: Mapping[str, int]) -> set[str]:
+    """The claims whose holds are taken back first, as many as hold so many units. The items must be locked."""
+    rows = await tx.fetch(READ_HOLDERS, list(wanted), list(wanted.values()))
+    return {row["claim_id"] for row in rows}

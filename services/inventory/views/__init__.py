@@ -1,0 +1,1 @@
+"""What inventory shows: items with their stock, reservations, the ledger, alerts, deviations."""

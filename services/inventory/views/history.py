@@ -1,0 +1,134 @@
+"""Reservations, the ledger, and what reconciliation finds."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.inventory.domain.deviations import Sums, deviations
+
+READ_RESERVATIONS = """
+SELECT shown.claim_id, shown.item_id, shown.kind, shown.want, shown.held, shown.backordered, shown.deducted,
+       shown.cancelled, shown.short, shown.status, shown.priority, shown.accepted_at, shown.expires_at
+FROM (
+    SELECT reservations.claim_id, reservations.item_id, claims.kind, reservations.want, reservations.held,
+           reservations.backordered, reservations.deducted, reservations.cancelled, reservations.short,
+           reservations.priority, reservations.accepted_at,
+           CASE WHEN claims.status IN ('active', 'confirmed') THEN claims.expires_at END AS expires_at,
+           CASE
+               WHEN reservations.held + reservations.backordered > 0 AND claims.status = 'active' THEN 'active'
+               WHEN reservations.held + reservations.backordered > 0 THEN 'confirmed'
+               WHEN reservations.deducted > 0 THEN 'fulfilled'
+               WHEN claims.status = 'expired' THEN 'expired'
+               ELSE 'released'
+           END AS status
+    FROM reservations
+    JOIN claims ON claims.id = reservations.claim_id
+    WHERE ($1::uuid IS NULL OR (reservations.claim_id = $1 AND claims.kind = 'order'))
+      AND ($2::uuid IS NULL OR (reservations.claim_id = $2 AND claims.kind = 'batch'))
+      AND ($3::text IS NULL OR reservations.item_id = $3)
+      AND ($5::uuid IS NULL OR (reservations.claim_id, reservations.item_id) < ($5, $6))
+) AS shown
+WHERE $4::text IS NULL OR shown.status = $4
+ORDER BY shown.claim_id DESC, shown.item_id DESC
+LIMIT $7
+"""
+
+
+async def reservations_page(
+    connection: Any,
+    *,
+    order_id: UUID | None,
+    batch_id: UUID | None,
+    item_id: str | None,
+    status: str | None,
+    after: tuple[UUID, str] | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Reservations, newest order or batch first."""
+    claim_id, line = after or (None, None)
+    rows = await connection.fetch(READ_RESERVATIONS, order_id, batch_id, item_id, status, claim_id, line, limit)
+    return [_reservation(row) for row in rows]
+
+
+def _reservation(row: Any) -> dict[str, Any]:
+    fields = ("item_id", "want", "held", "backordered", "deducted", "cancelled", "short", "status", "priority")
+    return {
+        f"{row['kind']}_id": row["claim_id"],
+        **{name: row[name] for name in fields},
+        "accepted_at": row["accepted_at"],
+        "expires_at": row["expires_at"],
+        "lots": [],
+    }
+
+
+START_OF_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
+END_OF_TIME: Final = datetime(9999, 12, 30, tzinfo=UTC)
+LAST_ID: Final = UUID(int=2**128 - 1)
+
+READ_LEDGER = """
+SELECT transaction_id, item_id, version, lot_id, type, quantity, previous_current, new_current, previous_reserved,
+       new_reserved, previous_held, new_held, reference_type, reference_id, actor, note, at
+FROM ledger
+WHERE ($1::text IS NULL OR item_id = $1)
+  AND ($2::text IS NULL OR reference_id = $2)
+  AND at >= $3
+  AND at < $4
+  AND (at, transaction_id) < ($5, $6)
+ORDER BY at DESC, transaction_id DESC
+LIMIT $7
+"""
+
+
+async def ledger_page(
+    connection: Any,
+    *,
+    item_id: str | None,
+    reference: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Ledger rows, newest first."""
+    at, transaction_id = after or (END_OF_TIME, LAST_ID)
+    span = (since or START_OF_TIME, until or END_OF_TIME)
+    rows = await connection.fetch(READ_LEDGER, item_id, reference, *span, at, transaction_id, limit)
+    return [dict(row) for row in rows]
+
+
+READ_SUMS_OF_ALL = """
+SELECT stock.item_id, stock.current, stock.reserved, stock.held,
+       coalesce(entries.current, 0)::bigint AS ledger_current, coalesce(entries.held, 0)::bigint AS ledger_held,
+       coalesce(holds.held, 0)::bigint AS reservations_held, clock_timestamp() AS as_of
+FROM stock
+LEFT JOIN (
+    SELECT item_id, sum(new_current - previous_current) AS current, sum(new_held - previous_held) AS held
+    FROM ledger
+    GROUP BY item_id
+) AS entries ON entries.item_id = stock.item_id
+LEFT JOIN (
+    SELECT item_id, sum(held) AS held FROM reservations WHERE held > 0 GROUP BY item_id
+) AS holds ON holds.item_id = stock.item_id
+ORDER BY stock.item_id
+"""
+
+READ_NOW = "SELECT clock_timestamp()"
+
+
+async def reconcile(connection: Any) -> dict[str, Any]:
+    """Every item's level against its ledger and its reservations, in one statement: one moment of the database."""
+    rows = await connection.fetch(READ_SUMS_OF_ALL)
+    found = [deviation for row in rows for deviation in _deviations(row)]
+    as_of = rows[0]["as_of"] if rows else await connection.fetchval(READ_NOW)
+    return {"ok": not found, "checked_items": len(rows), "as_of": as_of, "deviations": found}
+
+
+def _deviations(row: Any) -> list[dict[str, Any]]:
+    sums = Sums(row["ledger_current"], row["ledger_held"], row["reservations_held"])
+    found = []
+    for deviation in deviations(row["item_id"], row["current"], row["reserved"], row["held"], sums):
+        told = asdict(deviation)
+        told["proposal"] = {name: told.pop(name) for name in ("type", "quantity", "note")}
+        found.append(told)
+    return found
