@@ -1,6 +1,6 @@
 """Every named statement is one that Postgres accepts on the migrated schema."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -10,9 +10,11 @@ from tests.structure.house import modules, room
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_postgres_prepares_every_statement(service: Service, fresh_database: Callable[[str], str]) -> None:
+async def test_postgres_prepares_every_statement(
+    service: Service, fresh_database: Callable[[str], Awaitable[str]]
+) -> None:
     places = [*room(service, "store"), *room(service, "views"), *modules("shared/runtime")]
-    connection = await asyncpg.connect(fresh_database(service))
+    connection = await asyncpg.connect(await fresh_database(service))
     refused: dict[str, str] = {}
     count = 0
     try:

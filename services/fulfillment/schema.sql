@@ -1,0 +1,307 @@
+-- What the migrations make, partitions left out; written by `make schema`, kept equal by a test.
+
+CREATE FUNCTION drop_partition(parent text, name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, name);
+    EXECUTE format('DROP TABLE %I', name);
+END $$;
+
+CREATE FUNCTION make_partition(parent text, name text, lower_bound text, upper_bound text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower_bound, upper_bound);
+    RETURN true;
+END $$;
+
+CREATE TABLE dead_letters (
+    dead_letter_id uuid NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb NOT NULL,
+    reason text NOT NULL,
+    error text NOT NULL,
+    attempts integer NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    replayed_at timestamp with time zone,
+    copied boolean DEFAULT false NOT NULL,
+    digest bytea GENERATED ALWAYS AS (sha256((COALESCE(key, '\x'::bytea) || COALESCE(value, '\x'::bytea)))) STORED NOT NULL,
+    CONSTRAINT reason_is_known CHECK ((reason = ANY (ARRAY['undecodable'::text, 'invalid_headers'::text, 'invalid_schema'::text, 'unknown_type'::text, 'no_data'::text, 'handler_failed'::text]))),
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text, 'purged'::text])))
+);
+
+CREATE TABLE fulfillments (
+    order_id text NOT NULL,
+    fulfillment_id uuid NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 0 NOT NULL,
+    ready_version bigint DEFAULT 0 NOT NULL,
+    asked_version bigint DEFAULT 0 NOT NULL,
+    status text DEFAULT 'created'::text NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    customer_id text,
+    priority integer DEFAULT 0 NOT NULL,
+    requested_delivery date,
+    ship_to json,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT cancelled_is_closed CHECK ((closed OR (status <> 'cancelled'::text))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'picked'::text, 'packed'::text, 'partially_shipped'::text, 'shipped'::text, 'delivered'::text, 'cancelled'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE idempotency (
+    sub text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    body text NOT NULL,
+    headers text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE inbox (
+    id uuid NOT NULL
+)
+PARTITION BY RANGE (id);
+
+CREATE TABLE inbox_foreign (
+    id uuid NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE items (
+    item_id text NOT NULL,
+    version bigint NOT NULL,
+    name text NOT NULL
+);
+
+CREATE TABLE lines (
+    order_id text NOT NULL,
+    product_id text NOT NULL,
+    "position" integer NOT NULL,
+    name text,
+    quantity bigint NOT NULL,
+    wanted bigint NOT NULL,
+    short_known bigint NOT NULL,
+    target bigint NOT NULL,
+    picked bigint NOT NULL,
+    packed bigint NOT NULL,
+    shipped bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    short bigint NOT NULL,
+    CONSTRAINT packed_is_picked CHECK ((packed <= picked)),
+    CONSTRAINT picked_and_shipped_within_target CHECK (((picked + shipped) <= target)),
+    CONSTRAINT quantities_are_not_negative CHECK ((LEAST(quantity, wanted, short_known, packed, shipped, cancelled, short) >= 0)),
+    CONSTRAINT target_and_cancelled_within_quantity CHECK (((target + cancelled) <= quantity))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE outbox (
+    shard smallint NOT NULL,
+    seq bigint NOT NULL,
+    id uuid NOT NULL,
+    aggregatetype text NOT NULL,
+    aggregateid text NOT NULL,
+    type text NOT NULL,
+    version bigint NOT NULL,
+    payload text NOT NULL,
+    headers text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+)
+PARTITION BY RANGE (created_at);
+
+CREATE SEQUENCE outbox_seq_0
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_1
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_2
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_3
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_4
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_5
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_6
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_7
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE parcels (
+    order_id text NOT NULL,
+    number integer NOT NULL,
+    weight_grams bigint,
+    contents jsonb NOT NULL,
+    pack_id uuid,
+    shipment_id uuid
+);
+
+CREATE TABLE picks (
+    pick_id uuid NOT NULL,
+    number integer NOT NULL,
+    order_id text NOT NULL,
+    product_id text NOT NULL,
+    lot_id text,
+    other_lot_reason text,
+    quantity bigint NOT NULL,
+    short_quantity bigint NOT NULL,
+    short_reason text,
+    picked_by text NOT NULL,
+    picked_at timestamp with time zone NOT NULL,
+    CONSTRAINT picked_units_are_counted CHECK (((LEAST(quantity, short_quantity) >= 0) AND ((quantity + short_quantity) > 0))),
+    CONSTRAINT short_reason_is_known CHECK ((short_reason = ANY (ARRAY['missing'::text, 'damaged'::text, 'recalled'::text]))),
+    CONSTRAINT short_units_have_a_reason CHECK (((short_quantity > 0) = (short_reason IS NOT NULL)))
+);
+
+CREATE TABLE relay (
+    shard smallint NOT NULL,
+    sent_through bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    gaps bigint[] DEFAULT '{}'::bigint[] NOT NULL
+);
+
+CREATE TABLE schema_migrations (
+    room text NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE shipments (
+    shipment_id uuid NOT NULL,
+    order_id text NOT NULL,
+    number integer NOT NULL,
+    carrier text NOT NULL,
+    tracking_number text NOT NULL,
+    contents jsonb NOT NULL,
+    status text NOT NULL,
+    shipped_at timestamp with time zone NOT NULL,
+    shipped_by text NOT NULL,
+    delivered_at timestamp with time zone
+);
+
+COMMENT ON COLUMN shipments.contents IS 'units by product id';
+
+COMMENT ON COLUMN shipments.status IS 'of the fulfillment right after this shipment: a repeated ship answers it again';
+
+ALTER TABLE ONLY dead_letters
+    ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
+
+ALTER TABLE ONLY fulfillments
+    ADD CONSTRAINT fulfillments_pkey PRIMARY KEY (order_id);
+
+ALTER TABLE ONLY idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (sub, route, key);
+
+ALTER TABLE ONLY inbox_foreign
+    ADD CONSTRAINT inbox_foreign_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY items
+    ADD CONSTRAINT items_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY lines
+    ADD CONSTRAINT lines_pkey PRIMARY KEY (order_id, product_id);
+
+ALTER TABLE ONLY fulfillments
+    ADD CONSTRAINT one_fulfillment_per_id UNIQUE (fulfillment_id);
+
+ALTER TABLE ONLY shipments
+    ADD CONSTRAINT one_shipment_per_carrier_and_number UNIQUE (order_id, carrier, tracking_number);
+
+ALTER TABLE ONLY outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
+
+ALTER TABLE ONLY parcels
+    ADD CONSTRAINT parcels_pkey PRIMARY KEY (order_id, number);
+
+ALTER TABLE ONLY picks
+    ADD CONSTRAINT picks_pkey PRIMARY KEY (pick_id, number);
+
+ALTER TABLE ONLY relay
+    ADD CONSTRAINT relay_pkey PRIMARY KEY (shard);
+
+ALTER TABLE ONLY schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (room, number);
+
+ALTER TABLE ONLY shipments
+    ADD CONSTRAINT shipments_pkey PRIMARY KEY (shipment_id);
+
+CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
+
+CREATE INDEX fulfillments_by_status ON fulfillments USING btree (status, fulfillment_id DESC);
+
+CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
+
+CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
+
+CREATE INDEX picks_of_an_order ON picks USING btree (order_id);
+
+ALTER TABLE ONLY lines
+    ADD CONSTRAINT lines_order_id_fkey FOREIGN KEY (order_id) REFERENCES fulfillments(order_id);
+
+ALTER TABLE ONLY parcels
+    ADD CONSTRAINT parcels_order_id_fkey FOREIGN KEY (order_id) REFERENCES fulfillments(order_id);
+
+ALTER TABLE ONLY parcels
+    ADD CONSTRAINT parcels_shipment_id_fkey FOREIGN KEY (shipment_id) REFERENCES shipments(shipment_id);
+
+ALTER TABLE ONLY picks
+    ADD CONSTRAINT picks_order_id_fkey FOREIGN KEY (order_id) REFERENCES fulfillments(order_id);
+
+ALTER TABLE ONLY shipments
+    ADD CONSTRAINT shipments_order_id_fkey FOREIGN KEY (order_id) REFERENCES fulfillments(order_id);

@@ -1,0 +1,339 @@
+-- What the migrations make, partitions left out; written by `make schema`, kept equal by a test.
+
+CREATE FUNCTION drop_partition(parent text, name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, name);
+    EXECUTE format('DROP TABLE %I', name);
+END $$;
+
+CREATE FUNCTION make_partition(parent text, name text, lower_bound text, upper_bound text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower_bound, upper_bound);
+    RETURN true;
+END $$;
+
+CREATE TABLE dead_letters (
+    dead_letter_id uuid NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb NOT NULL,
+    reason text NOT NULL,
+    error text NOT NULL,
+    attempts integer NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    replayed_at timestamp with time zone,
+    copied boolean DEFAULT false NOT NULL,
+    digest bytea GENERATED ALWAYS AS (sha256((COALESCE(key, '\x'::bytea) || COALESCE(value, '\x'::bytea)))) STORED NOT NULL,
+    CONSTRAINT reason_is_known CHECK ((reason = ANY (ARRAY['undecodable'::text, 'invalid_headers'::text, 'invalid_schema'::text, 'unknown_type'::text, 'no_data'::text, 'handler_failed'::text]))),
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text, 'purged'::text])))
+);
+
+CREATE TABLE idempotency (
+    sub text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    body text NOT NULL,
+    headers text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE inbox (
+    id uuid NOT NULL
+)
+PARTITION BY RANGE (id);
+
+CREATE TABLE inbox_foreign (
+    id uuid NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE items (
+    item_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    active boolean NOT NULL,
+    lead_days integer NOT NULL,
+    version bigint NOT NULL
+);
+
+CREATE TABLE order_history (
+    order_id uuid NOT NULL,
+    step bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    service text NOT NULL,
+    event text NOT NULL,
+    event_id uuid,
+    causation_id text,
+    from_status text,
+    to_status text NOT NULL,
+    detail text
+);
+
+ALTER TABLE order_history ALTER COLUMN step ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME order_history_step_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE order_lines (
+    order_id uuid NOT NULL,
+    line smallint NOT NULL,
+    product_id text NOT NULL,
+    name text NOT NULL,
+    quantity integer NOT NULL,
+    unit_price numeric(16,4),
+    currency text,
+    lead_days integer NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    backordered bigint DEFAULT 0 NOT NULL,
+    deducted bigint DEFAULT 0 NOT NULL,
+    short bigint DEFAULT 0 NOT NULL,
+    shipped bigint DEFAULT 0 NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    cancelled_known bigint DEFAULT 0 NOT NULL,
+    cancel_asked bigint DEFAULT 0 NOT NULL,
+    target bigint DEFAULT 0 NOT NULL,
+    target_short bigint DEFAULT 0 NOT NULL,
+    expected_date date,
+    expected_basis text,
+    lots jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT a_line_orders_something CHECK (((quantity >= 1) AND (quantity <= 100000))),
+    CONSTRAINT a_price_has_a_currency CHECK (((unit_price IS NULL) = (currency IS NULL))),
+    CONSTRAINT a_price_is_not_negative CHECK ((unit_price >= (0)::numeric)),
+    CONSTRAINT quantities_are_not_negative CHECK ((LEAST(held, backordered, deducted, short, shipped, cancelled, cancelled_known, cancel_asked, target, target_short) >= 0))
+)
+WITH (fillfactor='60');
+
+CREATE TABLE order_recipients (
+    order_id uuid NOT NULL,
+    shipping_address jsonb NOT NULL,
+    email text
+);
+
+CREATE TABLE order_shipments (
+    shipment_id text NOT NULL,
+    order_id uuid NOT NULL,
+    carrier text,
+    tracking_number text,
+    shipped_at timestamp with time zone,
+    delivered_at timestamp with time zone
+)
+WITH (fillfactor='80');
+
+CREATE TABLE orders (
+    order_id uuid NOT NULL,
+    source text,
+    external_id text,
+    customer_id text NOT NULL,
+    priority integer NOT NULL,
+    on_shortage text NOT NULL,
+    auto_confirm boolean NOT NULL,
+    protect_safety_stock boolean NOT NULL,
+    requested_delivery date,
+    accepted_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    confirm boolean NOT NULL,
+    version integer NOT NULL,
+    revision integer NOT NULL,
+    stock_status text,
+    stock_version bigint DEFAULT 0 NOT NULL,
+    stock_asked integer DEFAULT 0 NOT NULL,
+    stock_answered integer DEFAULT 0 NOT NULL,
+    reservation_expires_at timestamp with time zone,
+    expired_at timestamp with time zone,
+    expiry_told boolean DEFAULT false NOT NULL,
+    confirmation_told boolean DEFAULT false NOT NULL,
+    fulfillment_version bigint DEFAULT 0 NOT NULL,
+    fulfillment_answered integer DEFAULT 0 NOT NULL,
+    fulfillment_closed boolean DEFAULT false NOT NULL,
+    ready_version integer DEFAULT 0 NOT NULL,
+    cancel_version integer DEFAULT 0 NOT NULL,
+    cancel_whole boolean DEFAULT false NOT NULL,
+    cancel_reason text DEFAULT ''::text NOT NULL,
+    cancel_actor text DEFAULT ''::text NOT NULL,
+    closed_version integer DEFAULT 0 NOT NULL,
+    rejection jsonb,
+    estimated_delivery date,
+    estimated_delivery_basis text,
+    CONSTRAINT an_accepted_order_has_a_known_policy CHECK (((status = 'rejected'::text) OR ((on_shortage = ANY (ARRAY['reject'::text, 'backorder'::text, 'partial'::text])) AND ((priority >= 0) AND (priority <= 9))))),
+    CONSTRAINT estimate_tells_its_basis CHECK (((estimated_delivery IS NULL) = (estimated_delivery_basis IS NULL))),
+    CONSTRAINT no_question_is_newer_than_the_order CHECK ((GREATEST(stock_asked, ready_version, cancel_version, closed_version) <= version)),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'confirmed'::text, 'processing'::text, 'backordered'::text, 'partially_fulfilled'::text, 'cancelling'::text, 'fulfilled'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text]))),
+    CONSTRAINT upstream_identity_is_whole CHECK (((source IS NULL) = (external_id IS NULL)))
+)
+WITH (fillfactor='60');
+
+CREATE TABLE outbox (
+    shard smallint NOT NULL,
+    seq bigint NOT NULL,
+    id uuid NOT NULL,
+    aggregatetype text NOT NULL,
+    aggregateid text NOT NULL,
+    type text NOT NULL,
+    version bigint NOT NULL,
+    payload text NOT NULL,
+    headers text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+)
+PARTITION BY RANGE (created_at);
+
+CREATE SEQUENCE outbox_seq_0
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_1
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_2
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_3
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_4
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_5
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_6
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_7
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE questions (
+    order_id uuid NOT NULL,
+    neighbour text NOT NULL,
+    event text NOT NULL,
+    version integer NOT NULL,
+    payload text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    CONSTRAINT neighbour_is_known CHECK ((neighbour = ANY (ARRAY['inventory'::text, 'fulfillment'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
+
+CREATE TABLE relay (
+    shard smallint NOT NULL,
+    sent_through bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    gaps bigint[] DEFAULT '{}'::bigint[] NOT NULL
+);
+
+CREATE TABLE schema_migrations (
+    room text NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT an_upstream_order_exists_once UNIQUE (source, external_id);
+
+ALTER TABLE ONLY dead_letters
+    ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
+
+ALTER TABLE ONLY idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (sub, route, key);
+
+ALTER TABLE ONLY inbox_foreign
+    ADD CONSTRAINT inbox_foreign_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY items
+    ADD CONSTRAINT items_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY order_history
+    ADD CONSTRAINT order_history_pkey PRIMARY KEY (order_id, step);
+
+ALTER TABLE ONLY order_lines
+    ADD CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line);
+
+ALTER TABLE ONLY order_recipients
+    ADD CONSTRAINT order_recipients_pkey PRIMARY KEY (order_id);
+
+ALTER TABLE ONLY order_shipments
+    ADD CONSTRAINT order_shipments_pkey PRIMARY KEY (shipment_id);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_pkey PRIMARY KEY (order_id);
+
+ALTER TABLE ONLY outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
+
+ALTER TABLE ONLY questions
+    ADD CONSTRAINT questions_pkey PRIMARY KEY (order_id, neighbour);
+
+ALTER TABLE ONLY relay
+    ADD CONSTRAINT relay_pkey PRIMARY KEY (shard);
+
+ALTER TABLE ONLY schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (room, number);
+
+CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
+
+CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
+
+CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
+
+CREATE INDEX order_lines_of_a_product ON order_lines USING btree (product_id, order_id);
+
+CREATE INDEX order_shipments_of_an_order ON order_shipments USING btree (order_id);
+
+CREATE INDEX orders_of_a_customer ON orders USING btree (customer_id, order_id);
+
+CREATE INDEX questions_by_next_attempt ON questions USING btree (next_attempt_at);
