@@ -1,7 +1,7 @@
 """The values that payloads are made of: ids, times, money, text; each refuses what could not be stored or read back."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -20,9 +20,12 @@ def _without_nul(text: str) -> str:
     return text
 
 
-def _decimal_text(value: Any) -> Any:
-    if isinstance(value, Decimal | str):
-        return value
+def _decimal_text(value: Any) -> Decimal:
+    try:
+        if isinstance(value, Decimal | str):
+            return Decimal(value)
+    except InvalidOperation:
+        pass
     raise ValueError('must be a decimal string such as "12.50"')
 
 
