@@ -1,12 +1,17 @@
 """Free loopback ports, kept in a file so that a restart on the same data uses the same ones."""
 
 import asyncio
+import secrets
 import socket
 from pathlib import Path
 
 import orjson
 
 HOST = "127.0.0.1"
+# Below the range from which systems give ports to outgoing connections: a client that tries again and again to reach a
+# stopped server would else take the server's own port, or be connected to itself.
+FIRST_PORT, PORTS = 20_000, 12_000
+TRIES_MAX = 1000
 
 
 class Ports:
@@ -47,13 +52,11 @@ async def listens(port: int) -> bool:
 
 
 def _free(taken: set[int]) -> int:
-    for _ in range(100):
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
+    for _ in range(TRIES_MAX):
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        if port not in taken and is_free(port):
             return port
-    raise OSError(f"no free port on {HOST}")
+    raise OSError(f"no free port on {HOST} in {FIRST_PORT}-{FIRST_PORT + PORTS - 1}")
 
 
 def _read(file: Path) -> dict[str, int]:
