@@ -1,6 +1,6 @@
 """Request bodies, as the contract has them; unknown fields are refused."""
 
-from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,7 +11,7 @@ from shared.contracts.values import DecimalText, Identifier, Quantity, Text
 from shared.runtime.problems import Refused, invalid
 
 Amount = Annotated[DecimalText, Field(ge=0, le=1_000_000, decimal_places=6)]
-Units = Annotated[int, Field(ge=1, le=1_000_000)]
+Units = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Reason = Annotated[Text, Field(min_length=1, max_length=1000)]
 Name = Annotated[Text, Field(min_length=1, max_length=200)]
 
@@ -19,7 +19,7 @@ Name = Annotated[Text, Field(min_length=1, max_length=200)]
 class Body(BaseModel):
     """A request's body or a part of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MoneyBody(Body):
@@ -34,9 +34,7 @@ class IngredientBody(Body):
 
     material_id: Identifier
     quantity_per_unit: Annotated[DecimalText, Field(gt=0, le=1_000_000)]
-    waste_percent: Annotated[DecimalText, Field(ge=0, le=1000)] = "0"  # type: ignore[assignment]  # validated below
-
-    model_config = ConfigDict(validate_default=True)
+    waste_percent: Annotated[DecimalText, Field(ge=0, le=1000)] = Decimal(0)
 
 
 class RecipeBody(Body):
@@ -44,11 +42,11 @@ class RecipeBody(Body):
 
     recipe_id: Identifier | None = None
     product_id: Identifier
-    materials: Annotated[Sequence[IngredientBody], Field(min_length=1, max_length=200)]
+    materials: Annotated[tuple[IngredientBody, ...], Field(min_length=1, max_length=200)]
     labour_cost: MoneyBody
     overhead_cost: MoneyBody
-    expected_minutes: Annotated[int, Field(ge=1, le=525_600)]
-    shelf_life_days: Annotated[int, Field(ge=1, le=36_500)] | None
+    expected_minutes: Annotated[int, Field(strict=True, ge=1, le=525_600)]
+    shelf_life_days: Annotated[int, Field(strict=True, ge=1, le=36_500)] | None
     replenishment: Literal["off", "plan", "plan_and_start"] = "off"
     batch_size: Units | None = None
 
@@ -79,7 +77,7 @@ class PlanBody(Body):
 
     product_id: Identifier | None = None
     recipe_id: Identifier | None = None
-    quantity: Annotated[int, Field(ge=1)]
+    quantity: Annotated[int, Field(strict=True, ge=1)]
 
     @model_validator(mode="after")
     def _names_what_to_make(self) -> Self:
@@ -108,9 +106,9 @@ class InspectionBody(Body):
     """One quality check."""
 
     inspected: Units
-    accepted: Annotated[int, Field(ge=0, le=1_000_000)]
-    rejected: Annotated[Sequence[RejectedBody], Field(max_length=100)]
-    measures: Annotated[Sequence[MeasureBody], Field(max_length=100)] = ()
+    accepted: Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+    rejected: Annotated[tuple[RejectedBody, ...], Field(max_length=100)]
+    measures: Annotated[tuple[MeasureBody, ...], Field(max_length=100)] = ()
 
     def command(self) -> Inspect:
         return Inspect(
@@ -128,10 +126,10 @@ class ConsumedBody(Body):
     consumed: Quantity
 
 
-Consumed = Annotated[Sequence[ConsumedBody], Field(max_length=200)]
+Consumed = Annotated[tuple[ConsumedBody, ...], Field(max_length=200)]
 
 
-def consumed_of(materials: Sequence[ConsumedBody] | None, name: str) -> dict[str, int]:
+def consumed_of(materials: tuple[ConsumedBody, ...] | None, name: str) -> dict[str, int]:
     """Consumption by material; Refused (422) when one is named twice."""
     found: dict[str, int] = {}
     for place, part in enumerate(materials or ()):

@@ -129,8 +129,9 @@ def _is_known(items: Mapping[str, Item], item_id: str, kind: str) -> bool:
 
 def items_of(recipes: Iterable[Recipe]) -> list[str]:
     """Every product and material that the recipes name, sorted."""
-    named = {recipe.product_id for recipe in recipes}
-    return sorted(named.union(part.material_id for recipe in recipes for part in recipe.materials))
+    return sorted(
+        {id for recipe in recipes for id in (recipe.product_id, *(part.material_id for part in recipe.materials))}
+    )
 
 
 def current_recipe(

@@ -85,7 +85,7 @@ def test_a_product_is_no_material() -> None:
 
 
 def test_a_recipe_names_its_product_and_materials_once_each() -> None:
-    assert items_of([RECIPE, RECIPE]) == ["ROSE-50", "bottle", "perfume"]
+    assert items_of(recipe for recipe in (RECIPE, RECIPE)) == ["ROSE-50", "bottle", "perfume"]
 
 
 @given(per_unit, waste)
