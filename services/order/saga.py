@@ -185,6 +185,8 @@ def _target_is_news(before: Order, order: Order) -> bool:
         return False
     if order.ready_version == 0:
         return order.is_open and _may_ship_first(order)
+    if before.has_ended:
+        return False
     missed = order.ready_version < order.cancel_version
     changed = any((target_of(line), line.short) != (line.target, line.target_short) for line in order.lines)
     return changed or (missed and order.is_open)

@@ -38,7 +38,7 @@ def unknown_order() -> Answer:
 def illegal(order: Order, command: Command) -> Answer:
     """409: the table of commands does not know the pair."""
     detail = f"an order that is {order.status} cannot be {'confirmed' if command == 'confirm' else 'cancelled'}"
-    told = {"from": order.status, "action": command, "allowed": list(allowed_in(order.status))}
+    told: dict[str, Any] = {"from": order.status, "action": command, "allowed": list(allowed_in(order.status))}
     return problem("illegal-transition", detail, **told)
 
 

@@ -13,8 +13,8 @@ from services.order.domain.rejection import rejection_of
 READ_OUTCOMES = """
 SELECT order_id, customer_id, accepted_at, status, stock_status, stock_asked, stock_answered, fulfillment_answered,
     fulfillment_closed, cancel_version, rejection, estimated_delivery, estimated_delivery_basis,
-    (SELECT coalesce(jsonb_agg(jsonb_build_array(line, product_id, name, quantity, held, backordered, shipped, cancelled)
-        ORDER BY line), '[]')
+    (SELECT coalesce(jsonb_agg(jsonb_build_array(
+            line, product_id, name, quantity, held, backordered, shipped, cancelled) ORDER BY line), '[]')
      FROM order_lines WHERE order_lines.order_id = orders.order_id) AS lines
 FROM orders
 WHERE order_id = ANY($1::uuid[])
