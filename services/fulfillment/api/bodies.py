@@ -33,7 +33,7 @@ class LineBody(Body):
     quantity: Units
 
 
-def total(lines: tuple[LineBody, ...]) -> dict[str, int]:
+def total(lines: list[LineBody]) -> dict[str, int]:
     """Units by product; the same product on two lines counts as their sum."""
     units: dict[str, int] = {}
     for line in lines:
@@ -63,7 +63,7 @@ class PickLineBody(Body):
 class PickBody(Body):
     """Without `lines`: as listed."""
 
-    lines: Annotated[tuple[PickLineBody, ...], Field(min_length=1, max_length=LINES_MAX)] | None = None
+    lines: Annotated[list[PickLineBody], Field(min_length=1, max_length=LINES_MAX)] | None = None
 
     def command(self, id: UUID, new_id: UUID, actor: str) -> operations.Pick:
         lines = None if self.lines is None else tuple(PickLine(**line.model_dump()) for line in self.lines)
@@ -74,13 +74,13 @@ class ParcelBody(Body):
     """One box."""
 
     weight_grams: Annotated[int, Field(ge=1, le=10**9)] | None = None
-    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=LINES_MAX)]
 
 
 class PackBody(Body):
     """Without `parcels`: one of all that is picked."""
 
-    parcels: Annotated[tuple[ParcelBody, ...], Field(min_length=1, max_length=PARCELS_MAX)] | None = None
+    parcels: Annotated[list[ParcelBody], Field(min_length=1, max_length=PARCELS_MAX)] | None = None
 
     def command(self, id: UUID, new_id: UUID, actor: str) -> operations.Pack:
         if self.parcels is None:
@@ -94,7 +94,7 @@ class ShipBody(Body):
 
     carrier: Name
     tracking_number: Number
-    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=LINES_MAX)] | None = None
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=LINES_MAX)] | None = None
 
     def command(self, id: UUID, new_id: UUID, actor: str) -> operations.Ship:
         quantities = None if self.lines is None else total(self.lines)
@@ -137,28 +137,28 @@ class DeliverItem(DeliverBody):
 class Bulk(Body):
     """Several of one command; each is read by itself, so that a bad one fails alone."""
 
-    items: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
+    items: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
 
 
 class BulkPick(Body):
     """Several picks."""
 
-    items: Annotated[tuple[PickItem, ...], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
+    items: Annotated[list[PickItem], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
 
 
 class BulkPack(Body):
     """Several packs."""
 
-    items: Annotated[tuple[PackItem, ...], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
+    items: Annotated[list[PackItem], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
 
 
 class BulkShip(Body):
     """Several shipments."""
 
-    items: Annotated[tuple[ShipItem, ...], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
+    items: Annotated[list[ShipItem], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
 
 
 class BulkDeliver(Body):
     """Several deliveries."""
 
-    items: Annotated[tuple[DeliverItem, ...], Field(min_length=1, max_length=BULK_ITEMS_MAX)]
+    items: Annotated[list[DeliverItem], Field(min_length=1, max_length=BULK_ITEMS_MAX)]

@@ -1,5 +1,6 @@
 """The routes of fulfillment."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, get_args
 from uuid import UUID
@@ -12,6 +13,7 @@ from services.fulfillment import views
 from services.fulfillment.api import answers, bodies
 from services.fulfillment.api.floor import DELIVER, PACK, PICK, SHIP, Floor
 from services.fulfillment.domain.state import Fulfillment, Status
+from shared.contracts.values import ITEM_ID_PATTERN
 from shared.runtime.auth import Caller, requires
 from shared.runtime.clock import new_id
 from shared.runtime.database import Database
@@ -42,16 +44,16 @@ def routes(database: Database) -> APIRouter:
     """Every route of the service."""
     router = APIRouter(prefix=PREFIX, tags=["fulfillment"])
     _add_views(router, database)
-    of_fulfillment = "/fulfillments/{fulfillment_id}"
-    _add_command(router, f"{of_fulfillment}/pick", Floor(database, PICK), (200,))
-    _add_command(router, f"{of_fulfillment}/pack", Floor(database, PACK), (200,))
-    _add_command(router, f"{of_fulfillment}/ship", Floor(database, SHIP), (200, 201))
-    _add_command(router, "/shipments/{shipment_id}/deliver", Floor(database, DELIVER), (200,))
+    _add_command(router, "/fulfillments/{id}/pick", Floor(database, PICK), {200: "The fulfillment"})
+    _add_command(router, "/fulfillments/{id}/pack", Floor(database, PACK), {200: "The fulfillment"})
+    shipped = {200: "Shipped before under this carrier and number", 201: "Shipped"}
+    _add_command(router, "/fulfillments/{id}/ship", Floor(database, SHIP), shipped)
+    _add_command(router, "/shipments/{id}/deliver", Floor(database, DELIVER), {200: "The shipment"})
     return router
 
 
 def _add_views(router: APIRouter, database: Database) -> None:
-    @router.get("/fulfillments", **documented())
+    @router.get("/fulfillments", summary="Fulfillments, newest first", **documented())
     async def list_fulfillments(
         request: Request,
         caller: Reads,
@@ -59,18 +61,15 @@ def _add_views(router: APIRouter, database: Database) -> None:
         order_id: Annotated[str | None, Query()] = None,
         late: Annotated[str | None, Query(description="true: open after the requested day")] = None,
     ) -> Response:
-        """Newest first."""
-        return await _list(request, database, _status_of(status), order_id, _flag_of(late))
+        return await _list(request, database, _status_of(status), _id_of(order_id), _flag_of(late))
 
-    @router.get("/fulfillments/{fulfillment_id}", **documented())
-    async def read_fulfillment(request: Request, caller: Reads, fulfillment_id: str) -> Response:
-        """One fulfillment."""
-        return answered(request, answers.fulfillment_body(await _found(database, fulfillment_id)))
+    @router.get("/fulfillments/{id}", summary="One fulfillment", **documented())
+    async def read_fulfillment(request: Request, caller: Reads, id: str) -> Response:
+        return answered(request, answers.fulfillment_body(await _found(database, id)))
 
-    @router.get("/fulfillments/{fulfillment_id}/picking-list", **documented())
-    async def read_picking_list(request: Request, caller: Reads, fulfillment_id: str) -> Response:
-        """What is still to be picked."""
-        return answered(request, answers.picking_list_body(await _found(database, fulfillment_id)))
+    @router.get("/fulfillments/{id}/picking-list", summary="What is still to be picked", **documented())
+    async def read_picking_list(request: Request, caller: Reads, id: str) -> Response:
+        return answered(request, answers.picking_list_body(await _found(database, id)))
 
 
 async def _list(
@@ -101,6 +100,12 @@ def _status_of(text: str | None) -> str | None:
     return text
 
 
+def _id_of(text: str | None) -> str | None:
+    if text is not None and re.match(ITEM_ID_PATTERN, text) is None:
+        raise Refused(invalid("`order_id` is not an id", ("must be an id", "/order_id")))
+    return text
+
+
 def _flag_of(text: str | None) -> bool | None:
     if text not in (None, "true", "false"):
         raise Refused(invalid("`late` must be true or false", ("must be true or false", "/late")))
@@ -116,24 +121,21 @@ async def _found(database: Database, text: str) -> Fulfillment:
     return found
 
 
-def _add_command(router: APIRouter, path: str, floor: Floor[Any], statuses: tuple[int, ...]) -> None:
+def _add_command(router: APIRouter, path: str, floor: Floor[Any], told: dict[int, str]) -> None:
     kind = floor.kind
-    problems = ("illegal-transition", "already-exists") if kind is SHIP else ("illegal-transition",)
-    answered_by = dict.fromkeys(statuses, "Done")
-    optional = kind is not SHIP
-    single, several = _single(floor, optional), _several(floor)
-    documents = documented(kind.body, optional=optional, answers=answered_by, problems=problems)
-    router.post(path, name=kind.name, **documents)(single)
-    router.post(f"/bulk/{kind.name}", name=f"bulk {kind.name}", **documented(kind.bulk))(several)
+    name, optional = kind.name, kind is not SHIP
+    problems = ("illegal-transition",) if optional else ("illegal-transition", "already-exists")
+    documents = documented(kind.body, optional=optional, answers=told, problems=problems)
+    router.post(path, name=name, summary=f"{name.capitalize()} one", **documents)(_single(floor, optional))
+    several = f"{name.capitalize()} up to 500; a bad item fails alone"
+    router.post(f"/bulk/{name}", name=f"bulk_{name}", summary=several, **documented(kind.bulk))(_several(floor))
 
 
 def _single(floor: Floor[Any], optional: bool) -> Handler:
-    kind = floor.kind
-
-    async def handle(request: Request, caller: Writes) -> Response:
-        id = id_of(request.path_params[kind.subject])
-        asked = await body(request, kind.body, optional=optional)
-        command = asked.command(id, new_id(), caller.subject)
+    async def handle(request: Request, caller: Writes, id: str) -> Response:
+        subject = id_of(id)
+        asked = await body(request, floor.kind.body, optional=optional)
+        command = asked.command(subject, new_id(), caller.subject)
         return respond(await floor.submit(command, key_of(request, caller)), request)
 
     return handle
