@@ -122,6 +122,7 @@ LOCK_DEAD_LETTER = """
 SELECT topic, partition, "offset", key, value, headers, state
 FROM dead_letters
 WHERE dead_letter_id = $1
+ORDER BY dead_letter_id
 FOR UPDATE
 """
 MARK_REPLAYED = "UPDATE dead_letters SET state = 'replayed', replayed_at = clock_timestamp() WHERE dead_letter_id = $1"

@@ -30,12 +30,13 @@ from shared.runtime.kafka.connection import (
 from shared.runtime.kafka.session import DRAIN_SECONDS, POLL_MS, RECORDS_MAX, Drain, Session, is_of_a_record
 from shared.runtime.subscriptions import Subscription, subscribed_types
 
-FETCH_WAIT_MS: Final = 100
+FETCH_WAIT_MS: Final = 50
+"""A record that comes right after another of its partition waits for this long poll to end."""
 SESSION_TIMEOUT_MS: Final = 10_000
 HEARTBEAT_MS: Final = 3_000
 REBALANCE_TIMEOUT_MS: Final = 45_000
 POLL_INTERVAL_MS_MAX: Final = 300_000
-CLOSE_SECONDS: Final = 35.0
+LEAVE_SECONDS: Final = 5.0
 
 _log = structlog.get_logger()
 
@@ -53,11 +54,14 @@ class Consumer:
         prefix: str = "",
         security: Mapping[str, Any] | None = None,
         instance: str = "",
+        drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
+        """`drain_seconds`: how long a stop waits for the batch in hand before it is left to be delivered again."""
         self._service = service
         self._bootstrap = bootstrap
         self._prefix = prefix
         self._security = dict(security or {})
+        self._drain_seconds = drain_seconds
         self._client_id = f"flacon-{service}-{instance}" if instance else f"flacon-{service}"
         self._topics = tuple(prefix + name for name in subscribed_types(subscriptions))
         self._batches = Batches(service, database, subscriptions, prefix)
@@ -77,8 +81,11 @@ class Consumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`: connects, and again after whatever ended the connection. Returns when the group is left."""
         quiet_client_logs()
+        if not self._topics:
+            self._trouble = "ok"
+            await stop.wait()
         failures = 0
-        while not stop.is_set() and self._topics:
+        while not stop.is_set():
             try:
                 await self._hear(stop)
                 failures = 0
@@ -102,7 +109,7 @@ class Consumer:
             self._trouble = f"not connected to {self._bootstrap}"
             session.halt()
             with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
+                async with asyncio.timeout(self._drain_seconds + LEAVE_SECONDS):
                     await broker.stop()
         session.complain()
 
@@ -123,7 +130,7 @@ class Consumer:
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             consumer_only=True,
             allow_auto_create_topics=False,
-            graceful_timeout=DRAIN_SECONDS,
+            graceful_timeout=self._drain_seconds,
             security=security_of(self._security),
             apply_types=False,
             logger=None,

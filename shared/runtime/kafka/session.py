@@ -26,7 +26,7 @@ RECORDS_MAX: Final = 500
 POLL_MS: Final = 5_000
 APART_SECONDS: Final = 0.05
 DRAIN_SECONDS: Final = 25.0
-COMMIT_SECONDS: Final = 10.0
+COMMIT_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 60.0
 NAMELESS: Final = "(its name is not UTF-8; the record is in the topic)"
 

@@ -62,7 +62,8 @@ WITH outgoing AS (
     FROM outbox
     WHERE shard = $1 AND seq = ANY ($5::bigint[]) AND created_at >= $3
 ), measured AS (
-    SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - octet_length(payload) AS earlier
+    SELECT seq, type, aggregateid, payload, headers, created_at,
+           sum(octet_length(payload)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - octet_length(payload) AS earlier
     FROM outgoing
 )
 SELECT seq, type, aggregateid, payload, headers, created_at
