@@ -83,9 +83,8 @@ async def _read_body(request: Request) -> bytes:
 
 
 def too_large() -> Answer:
-    """413 for a body over the limit; the connection ends with it, for the rest of the body is not read."""
-    detail = f"the body is larger than {BODY_BYTES_MAX} bytes"
-    return problem("payload-too-large", detail, limit=BODY_BYTES_MAX, headers={"Connection": "close"})
+    """413 for a body over the limit; the server drops the rest as it comes, so that the client gets to read this."""
+    return problem("payload-too-large", f"the body is larger than {BODY_BYTES_MAX} bytes", limit=BODY_BYTES_MAX)
 
 
 def is_json(content_type: str) -> bool:

@@ -207,7 +207,7 @@ async def fresh_database(servers: Servers) -> AsyncIterator[Database]:
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> None:
     """Waits until the condition is true."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

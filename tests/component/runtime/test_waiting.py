@@ -39,7 +39,7 @@ async def test_an_outcome_that_is_there_is_answered_at_once() -> None:
 async def test_a_commit_wakes_those_who_wait_by_one_query() -> None:
     outcomes, wakeups, wait = waiting()
     tasks = [asyncio.create_task(wait.until(f"{n}", lambda view: view == "done", 5)) for n in range(200)]
-    while not any(len(read) == 200 for read in outcomes.reads):
+    while not any(len(read) == 200 for read in outcomes.reads):  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.02)
     before = len(outcomes.reads)
@@ -54,7 +54,7 @@ async def test_a_commit_wakes_those_who_wait_by_one_query() -> None:
 async def test_a_lost_wake_up_costs_half_a_second() -> None:
     outcomes, _, wait = waiting()
     task = asyncio.create_task(wait.until("a", lambda view: view == "done", 5))
-    while not outcomes.reads:
+    while not outcomes.reads:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     started = time.monotonic()
     outcomes.views["a"] = "done"
@@ -93,7 +93,7 @@ async def test_a_read_that_fails_is_tried_again() -> None:
     outcomes, wakeups, wait = waiting()
     outcomes.fail = True
     task = asyncio.create_task(wait.until("a", lambda view: view == "done", 5))
-    while not outcomes.reads:
+    while not outcomes.reads:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     outcomes.fail, outcomes.views = False, {"a": "done"}
     wakeups.committed()
