@@ -42,10 +42,11 @@ Told = tuple[str, int, dict[str, Any]]
 
 @dataclass
 class Plant:
-    """The service, its clients, and the words of inventory."""
+    """The service, its clients, and the words of inventory; `twin` is a client of a second instance."""
 
     database: Database
     client: AsyncClient
+    twin: AsyncClient
     others: AsyncClient
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -160,19 +161,22 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0)
 async def plant(fresh_database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Plant]:
     """The service without Kafka, its items known, its recipe written down."""
     settings = BottlingSettings(postgres_dsn=await fresh_database("bottling"), kafka="127.0.0.1:1", jwt_secret=SECRET)
-    service = build(settings)
-    await service.database.open()
-    transport = ASGITransport(http_app(service))
+    instances = [build(settings), build(settings)]
+    for instance in instances:
+        await instance.database.open()
+    one, two = (ASGITransport(http_app(instance)) for instance in instances)
     async with (
-        AsyncClient(transport=transport, base_url="http://bottling", headers=_bearer("ann")) as client,
-        AsyncClient(transport=transport, base_url="http://bottling", headers=_bearer("bob", "bottling:read")) as others,
+        AsyncClient(transport=one, base_url="http://bottling", headers=_bearer("ann")) as client,
+        AsyncClient(transport=two, base_url="http://bottling", headers=_bearer("ann")) as twin,
+        AsyncClient(transport=one, base_url="http://bottling", headers=_bearer("bob", "bottling:read")) as others,
     ):
-        plant = Plant(service.database, client, others)
+        plant = Plant(instances[0].database, client, twin, others)
         await plant.know(("ROSE-50", "product", True), ("perfume", "material", True), ("bottle", "material", True))
         made = await plant.post("recipes", RECIPE)
         assert made.status_code == 201, made.text
         yield plant
-    await service.database.close()
+    for instance in instances:
+        await instance.database.close()
 
 
 def _bearer(subject: str, *scopes: str) -> dict[str, str]:
