@@ -33,7 +33,8 @@ from shared.runtime.subscriptions import Subscription, subscribed_types
 FETCH_WAIT_MS: Final = 50
 """A record that comes right after another of its partition waits for this long poll to end."""
 SESSION_TIMEOUT_MS: Final = 10_000
-HEARTBEAT_MS: Final = 3_000
+HEARTBEAT_MS: Final = 1_000
+"""Members hear of a rebalance by their heartbeats, so this is how long a moved partition may stand still."""
 REBALANCE_TIMEOUT_MS: Final = 45_000
 POLL_INTERVAL_MS_MAX: Final = 300_000
 LEAVE_SECONDS: Final = 5.0

@@ -190,10 +190,11 @@ async def test_a_second_consumer_joins_amid_a_batch_and_nothing_is_handled_twice
     first.hold = asyncio.Event()
     for partition in range(4):
         await bench.put([f"p{partition}n{n}" for n in range(100)], partition=partition)
-    async with bench.consuming(first, "1"):
+    async with bench.consuming(first, "1") as holder:
         await first.holding.wait()
         async with bench.consuming(second, "2") as joined:
-            asyncio.get_running_loop().call_later(2, first.hold.set)
+            await until(lambda: holder.state() == "no assignment yet")
+            asyncio.get_running_loop().call_later(1, first.hold.set)
             await until(lambda: joined.state() == "ok", 30)
             await bench.put([f"p0m{n}" for n in range(50)], partition=0)
             await bench.put([f"p1m{n}" for n in range(50)], partition=1)
