@@ -131,7 +131,7 @@ class Fulfillment:
         return "picked" if self.picked > self.packed else "packed"
 
     def _status_after_shipping(self) -> Status:
-        if not self.closed and any(line.open > 0 for line in self.lines.values()):
+        if any(line.open > 0 for line in self.lines.values()):
             return "partially_shipped"
         return "delivered" if all(shipment.delivered_at for shipment in self.shipments) else "shipped"
 
