@@ -1,7 +1,7 @@
 """`python -m services.inventory serve | migrate | ... | reconcile | correct`."""
 
 import getpass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, get_args
 
 import typer
 
@@ -15,7 +15,8 @@ from shared.runtime.command import CHECK_FAILED, DONE, ServiceCommand, command
 from shared.runtime.printing import print_json, print_table
 from shared.runtime.service import Service
 
-COLUMNS = ("item_id", "check", "expected", "actual", "proposal")
+CHECKS: Final[dict[str, Check]] = {str(check): check for check in get_args(Check)}
+COLUMNS: Final = ("item_id", "check", "expected", "actual", "proposal")
 
 
 def commands() -> ServiceCommand:
@@ -44,10 +45,15 @@ def _print(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [{**one, "proposal": "{type} {quantity:+}: {note}".format(**one["proposal"])} for one in found["deviations"]]
+    rows = [_row(deviation) for deviation in found["deviations"]]
     if rows:
         print_table(COLUMNS, rows)
     typer.echo(f"{found['checked_items']} items checked, {len(rows)} deviations", err=True)
+
+
+def _row(deviation: dict[str, Any]) -> list[Any]:
+    told = {**deviation, "proposal": "{type} {quantity:+}: {note}".format(**deviation["proposal"])}
+    return [told[column] for column in COLUMNS]
 
 
 def _add_correct(app: ServiceCommand) -> None:
@@ -59,11 +65,11 @@ def _add_correct(app: ServiceCommand) -> None:
         reason: Annotated[str, typer.Option(help="Why, for the ledger.")],
     ) -> None:
         """Writes one correcting entry that `reconcile` proposes; exit code 1 if it does not propose it (any more)."""
-        if check not in Check.__args__:
-            raise typer.BadParameter(f"must be one of {', '.join(Check.__args__)}", param_hint="--check")
+        if check not in CHECKS:
+            raise typer.BadParameter(f"must be one of {', '.join(CHECKS)}", param_hint="--check")
 
         async def work(service: Service) -> int:
-            asked = Correction(new_id(), item, check, quantity, reason, getpass.getuser())
+            asked = Correction(new_id(), item, CHECKS[check], quantity, reason, getpass.getuser())
             async with service.database.transaction() as tx:
                 transaction_id = await correct(tx, asked)
             if transaction_id is None:

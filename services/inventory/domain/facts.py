@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.inventory.domain.claims import Claim, Line
-from services.inventory.domain.levels import Level, Reference
+from services.inventory.domain.levels import Reference
 from services.inventory.domain.shelf import Deduction, Shelf, UnknownItem
 
 
@@ -115,7 +115,7 @@ def _report_short(shelf: Shelf, claim: Claim, short: Short, by: Reference) -> No
     own = min(short.quantity, line.held)
     line.short += short.quantity
     if short.reason == "damaged":
-        _scrap(shelf, level, line, short.quantity, own, by)
+        _scrap(shelf, claim, line, short.quantity, by)
     elif own > 0:
         shelf.entries.append(level.post("hold", own, by, reserved=-own, held=own))
         line.held -= own
@@ -124,9 +124,11 @@ def _report_short(shelf: Shelf, claim: Claim, short: Short, by: Reference) -> No
     shelf.fill(short.item_id)
 
 
-def _scrap(shelf: Shelf, level: Level, line: Line, quantity: int, own: int, by: Reference) -> None:
+def _scrap(shelf: Shelf, claim: Claim, line: Line, quantity: int, by: Reference) -> None:
+    level = shelf.level(line.item_id)
+    own = min(quantity, line.held)
     if quantity > own:
-        shelf.make_room(level, quantity - own, by, "short_pick")
+        shelf.make_room(level, quantity - own, by, "short_pick", claim)
     shelf.entries.append(level.post("scrap", -quantity, by, current=-quantity, reserved=-own))
     line.held -= own
 

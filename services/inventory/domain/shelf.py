@@ -191,7 +191,9 @@ class Shelf:
 
     # rule 4: facts
 
-    def make_room(self, level: Level, quantity: int, by: Reference, reason: ShortfallReason) -> None:
+    def make_room(
+        self, level: Level, quantity: int, by: Reference, reason: ShortfallReason, but: Claim | None = None
+    ) -> None:
         """Makes units available that have left already: pending a count, then others' holds, then found ones."""
         missing = quantity - level.available
         pending = min(missing, level.held)
@@ -199,7 +201,7 @@ class Shelf:
             self.entries.append(level.post("unhold", -pending, by, held=-pending))
             missing -= pending
         for claim in holders(self.claims, level.item_id) if missing > 0 else ():
-            missing -= self._take_back(claim, level, missing, reason)
+            missing -= 0 if claim is but else self._take_back(claim, level, missing, reason)
         if missing > 0:
             self.entries.append(level.post("found", missing, by, current=missing))
 
@@ -229,7 +231,7 @@ class Shelf:
         own = min(quantity, line.held)
         unheld = quantity - own
         if unheld > 0:
-            self.make_room(level, unheld, by, reason)
+            self.make_room(level, unheld, by, reason, claim)
         self.entries.append(level.post(type, -quantity, by, current=-quantity, reserved=-own))
         line.held -= own
         still = unheld - self.leave_queue(claim, line, unheld)
