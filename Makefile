@@ -42,7 +42,7 @@ bench: .venv/.synced ## orders per second through a stack of its own, one page
 	@$(RUN) benchmarks.flow
 
 format: .venv/.synced
-	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format"; exit 1; }
+	@$(BIN)/ruff format --check --quiet --exclude '*.md' . || { echo "run: .venv/bin/ruff format --exclude '*.md'"; exit 1; }
 
 lint: .venv/.synced
 	@$(BIN)/ruff check --quiet .

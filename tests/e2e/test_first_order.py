@@ -1,6 +1,7 @@
 """The containers from outside, by HTTP alone: stock, an order, its hold."""
 
 import time
+from collections.abc import Mapping
 
 import httpx
 
@@ -41,7 +42,7 @@ def test_every_service_asks_for_a_token(composed: Composed) -> None:
     assert answers == dict.fromkeys(routes, 401)
 
 
-def _placed(order: httpx.Client, request: dict[str, object]) -> httpx.Response:
+def _placed(order: httpx.Client, request: Mapping[str, object]) -> httpx.Response:
     """The answer to the order, once the order service has heard of the product; before that it is 422."""
     deadline = time.monotonic() + KNOWN_SECONDS_MAX
     while True:
