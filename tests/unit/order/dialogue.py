@@ -117,6 +117,11 @@ class Dialogue:
         assert (self.order.status, self.said) == (status, [f"order.{name}" for name in said])
         return self
 
+    def went(self, outcome: Outcome) -> "Dialogue":
+        """How the last command went."""
+        assert self.outcome == outcome
+        return self
+
     def cancelled(self) -> dict[str, int]:
         return {one.product_id: one.given_up for one in self.order.lines}
 

@@ -36,9 +36,9 @@ def test_a_cancel_of_a_hold_closes_at_once(status: str, quantities: dict[str, in
     dialogue.inventory(status, stock("rose", **quantities)).cancel()  # type: ignore[arg-type]
     dialogue.expect("cancelled", "cancelled").inventory("closed", stock("rose", cancelled=5)).expect("cancelled")
     dialogue.cancel().expect("cancelled")
-    assert dialogue.outcome == "told"
+    dialogue.went("told")
     dialogue.confirm().expect("cancelled")
-    assert dialogue.outcome == "illegal"
+    dialogue.went("illegal")
 
 
 def test_a_confirmed_order_that_queues_closes_itself() -> None:
@@ -49,9 +49,9 @@ def test_a_confirmed_order_that_queues_closes_itself() -> None:
 def test_after_the_first_target_fulfillment_judges_the_cancel() -> None:
     dialogue = shipping().cancel().expect("cancelling", "cancellation_requested")
     dialogue.cancel().expect("cancelling")
-    assert dialogue.outcome == "asked"
+    dialogue.went("asked")
     dialogue.confirm().expect("cancelling")
-    assert dialogue.outcome == "illegal"
+    dialogue.went("illegal")
     dialogue.fulfillment(left("rose", cancelled=5), closed=True).expect("cancelled", "cancelled")
     dialogue.inventory("closed", stock("rose", cancelled=5)).expect("cancelled")
 
@@ -66,7 +66,7 @@ def test_a_parcel_in_flight_wins_against_the_cancel() -> None:
     dialogue.fulfillment(left("rose", 5), answers=dialogue.order.ready_version).expect("cancelling")
     dialogue.fulfillment(left("rose", 5), closed=True).expect("fulfilled", "fulfilled")
     dialogue.cancel().expect("fulfilled")
-    assert dialogue.outcome == "illegal"
+    dialogue.went("illegal")
 
 
 def test_after_the_first_parcel_only_the_rest_is_cancelled() -> None:
@@ -74,7 +74,7 @@ def test_after_the_first_parcel_only_the_rest_is_cancelled() -> None:
     dialogue.fulfillment(left("rose", 3, cancelled=2), closed=True).expect("fulfilled", "cancelled", "fulfilled")
     assert dialogue.cancelled() == {"rose": 2}
     dialogue.cancel().expect("fulfilled")
-    assert dialogue.outcome == "told"
+    dialogue.went("told")
 
 
 def test_a_cancel_answered_before_its_order_was_ready_closes_too() -> None:
@@ -89,7 +89,7 @@ def test_items_are_given_up_before_the_first_target_without_closing() -> None:
     dialogue.cancel(rose=2).expect("created", "cancelled")
     assert (dialogue.cancelled(), dialogue.order.closed_version) == ({"rose": 2, "lily": 0}, 0)
     dialogue.cancel(rose=2).expect("created")
-    assert dialogue.outcome == "told"
+    dialogue.went("told")
     dialogue.inventory("active", stock("rose", held=3, cancelled=2), stock("lily", held=2)).expect("created")
     dialogue.cancel(rose=5, lily=2).expect("cancelled", "cancelled")
     assert dialogue.order.closed_version == 3
@@ -154,7 +154,7 @@ def test_a_confirmation_later_than_a_day_after_the_expiry_is_refused() -> None:
     dialogue = Dialogue.given(order(rose=5)).inventory("expired", stock("rose"), reason="expired")
     last = timedelta(hours=1, days=1)
     dialogue.confirm(last + timedelta(seconds=1)).expect("expired")
-    assert dialogue.outcome == "lapsed"
+    dialogue.went("lapsed")
     dialogue.confirm(last).expect("expired", "confirmation_requested")
 
 

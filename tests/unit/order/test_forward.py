@@ -20,10 +20,10 @@ def test_an_order_confirmed_later_asks_once() -> None:
     assert dialogue.order.stock_reserved is True
     dialogue.confirm().expect("created", "confirmation_requested")
     dialogue.confirm().expect("created")
-    assert dialogue.outcome == "asked"
+    dialogue.went("asked")
     dialogue.inventory("confirmed", *held(("rose", 2))).expect("confirmed", "confirmed", "ready")
     dialogue.confirm().expect("confirmed")
-    assert dialogue.outcome == "told"
+    dialogue.went("told")
 
 
 def test_a_confirmation_may_come_before_inventory_answered() -> None:
@@ -42,7 +42,7 @@ def test_a_short_order_under_reject_is_rejected_with_the_first_short_line() -> N
     assert rejection.detail == "Insufficient stock for Lily. Available: 4, Requested: 9"
     assert [short.product_id for short in rejection.lines] == ["lily"]
     dialogue.confirm().expect("rejected")
-    assert dialogue.outcome == "illegal"
+    dialogue.went("illegal")
 
 
 def test_short_lines_are_told_in_the_order_of_the_request() -> None:
@@ -86,7 +86,7 @@ def test_a_confirmation_while_backordered_is_noted() -> None:
     dialogue.confirm().expect("backordered", "confirmation_requested")
     dialogue.inventory("confirmed", stock("rose", backordered=5)).expect("backordered")
     dialogue.confirm().expect("backordered")
-    assert dialogue.outcome == "told"
+    dialogue.went("told")
     dialogue.inventory("confirmed", stock("rose", held=5)).expect("confirmed", "confirmed", "ready")
 
 
