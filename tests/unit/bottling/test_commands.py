@@ -161,6 +161,11 @@ def test_consumption_without_numbers_is_what_was_issued() -> None:
     assert {material.material_id: material.consumed for material in batch.materials} == {"perfume": 510, "bottle": 10}
 
 
+def test_consumption_without_numbers_counts_what_came_back_too() -> None:
+    running = answered(batch_in("in_progress"), "issued", issued=7, returned=2)
+    assert [material.consumed for material in commanded(running, Consume({})).materials] == [5, 5]
+
+
 def test_consumption_may_be_more_or_less_than_issued() -> None:
     batch = commanded(batch_in("in_progress"), Consume({"perfume": 600, "bottle": 0}))
     assert [material.consumed for material in batch.materials] == [600, 0]

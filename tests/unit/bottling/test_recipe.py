@@ -79,6 +79,11 @@ def test_every_unknown_inactive_or_repeated_item_is_told_with_its_place() -> Non
     ]
 
 
+def test_a_material_is_listed_once() -> None:
+    recipe = replace(RECIPE, materials=(*RECIPE.materials, RECIPE.materials[1]))
+    assert [problem.pointer for problem in problems_of(recipe, KNOWN)] == ["/materials/2/material_id"]
+
+
 def test_a_product_is_no_material() -> None:
     recipe = replace(RECIPE, materials=(_of("ROSE-50"),))
     assert [problem.pointer for problem in problems_of(recipe, KNOWN)] == ["/materials/0/material_id"]
