@@ -184,10 +184,16 @@ class Shelf:
         self.fill_all(claim.lines)
 
     def expire_lapsed(self, item_id: str, but: Claim) -> None:
-        """Holds on an item whose time is over end now, whether or not the sweeper has come by."""
+        """Holds on an item whose time is over end now, whether or not the sweeper has come by.
+
+        Only those of which every item is locked: one that lapsed since the plan was made is left to the sweeper.
+        """
         for claim in list(self.claims.values()):
-            if claim is not but and item_id in claim.lines and claim.lapsed(self.now):
+            if claim is not but and item_id in claim.lines and claim.lapsed(self.now) and self._covers(claim):
                 self.expire(claim)
+
+    def _covers(self, claim: Claim) -> bool:
+        return claim.lines.keys() <= self.levels.keys()
 
     # rule 4: facts
 
