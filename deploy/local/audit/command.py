@@ -62,6 +62,6 @@ async def examine(stack: Stack, *, records: Seam = lambda read: read, rest_secon
 async def _read(stack: Stack) -> tuple[list[Record], Ranges, Ranges]:
     """The records, and the topics' offsets before and after they were read."""
     async with consumer(stack) as client:
-        before = await ranges(client, stack.topic_prefix)
+        before = await ranges(client, stack)
         read = await read_topics(client, stack.topic_prefix, before)
-        return read, before, await ranges(client, stack.topic_prefix)
+        return read, before, await ranges(client, stack)

@@ -67,7 +67,7 @@ def _status(order: Order, lines: list[OrderLine]) -> Iterator[Deviation]:
 
 
 def check_holds(books: Books) -> Iterator[Deviation]:
-    """What order believes to be held, queued and deducted is what inventory holds, queues and has deducted."""
+    """Order's holds and queues are inventory's; what left since order last heard of it is deducted, no longer held."""
     rows = {(row.claim_id, row.item_id): row for row in books.reservations}
     statuses = {order.order_id: order.status for order in books.orders.values()}
     for line in books.order_lines:
@@ -84,8 +84,8 @@ def _hold(line: OrderLine, row: Reservation | None, status: str) -> Iterator[Dev
     subject = f"{line.order_id} {line.product_id}"
     there = (row.held, row.backordered, row.deducted) if row else (0, 0, 0)
     where = f"{LINES} against inventory: reservations"
-    believed = (line.held, line.backordered, line.deducted)
-    yield from compare("order_hold", f"{subject} (held, backordered, deducted)", there, believed, where)
+    taken, believed = (there[0] + there[2], there[1]), (line.held + line.deducted, line.backordered)
+    yield from compare("order_hold", f"{subject} (held or deducted, backordered)", taken, believed, where)
     yield from compare("order_deducted", f"{subject} shipped", there[2], line.shipped, where)
     if status in RESTING and there[0] + there[1]:
         yield Deviation("stranded_hold", subject, f"nothing held, being {status}", f"{there[:2]}", where)

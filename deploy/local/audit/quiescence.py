@@ -7,10 +7,9 @@ from typing import Final
 
 import asyncpg
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local.audit.topics import Ranges, consumer, ranges
+from deploy.local.audit.topics import Ranges, admin, consumer, ranges
 from deploy.local.failure import CannotRun
 from deploy.local.stack import Stack
 from shared.contracts.catalog import SERVICES, read_by
@@ -86,18 +85,13 @@ async def _tables(stack: Stack) -> tuple[int, int]:
 
 
 async def _topics(stack: Stack) -> tuple[Ranges, int]:
-    prefix = stack.topic_prefix
+    prefix, unread = stack.topic_prefix, 0
     async with consumer(stack) as client:
-        ends = await ranges(client, prefix)
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
-    await admin.start()
-    try:
-        unread = 0
+        ends = await ranges(client, stack)
+    async with admin(stack) as broker:
         for service in SERVICES:
-            committed = await admin.list_consumer_group_offsets(prefix + service)
+            committed = await broker.list_consumer_group_offsets(prefix + service)
             unread += _unread(service, prefix, ends, {place: one.offset for place, one in committed.items()})
-    finally:
-        await admin.close()
     return ends, unread
 
 

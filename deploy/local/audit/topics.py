@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from deploy.local.audit.log import Place, Record
@@ -39,18 +40,38 @@ async def consumer(stack: Stack) -> AsyncIterator[AIOKafkaConsumer]:
         await client.stop()
 
 
-async def ranges(client: AIOKafkaConsumer, prefix: str) -> Ranges:
-    """First and end offset of every partition of the catalog's topics, named without prefix."""
-    names = [event.name for event in EVENTS]
-    await client._client.force_metadata_update()
-    places: list[TopicPartition] = []
-    for name in names:
-        partitions = client.partitions_for_topic(prefix + name)
-        if not partitions:
-            raise CannotRun(f"Kafka has no topic {prefix + name}; see `python -m deploy.local status`")
-        places += [TopicPartition(prefix + name, partition) for partition in sorted(partitions)]
+async def ranges(client: AIOKafkaConsumer, stack: Stack) -> Ranges:
+    """First and end offset of every partition of the catalog's topics, named without prefix.
+
+    Raises:
+        CannotRun: if a topic is not there.
+    """
+    places = await _partitions(stack)
+    client.assign(places)
     first, end = await asyncio.gather(client.beginning_offsets(places), client.end_offsets(places))
-    return {(place.topic.removeprefix(prefix), place.partition): (first[place], end[place]) for place in places}
+    return {
+        (place.topic.removeprefix(stack.topic_prefix), place.partition): (first[place], end[place]) for place in places
+    }
+
+
+async def _partitions(stack: Stack) -> list[TopicPartition]:
+    async with admin(stack) as broker:
+        described = await broker.describe_topics([stack.topic_prefix + event.name for event in EVENTS])
+    for topic in described:
+        if topic["error_code"]:
+            raise CannotRun(f"Kafka has no topic {topic['topic']}; see `python -m deploy.local status`")
+    return [TopicPartition(topic["topic"], one["partition"]) for topic in described for one in topic["partitions"]]
+
+
+@asynccontextmanager
+async def admin(stack: Stack) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client that asks the broker about topics and groups."""
+    client = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.close()
 
 
 async def read_topics(client: AIOKafkaConsumer, prefix: str, ranges: Ranges) -> list[Record]:

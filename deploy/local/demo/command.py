@@ -30,7 +30,7 @@ from deploy.local.orders_file.entries import FileError, Survey
 from deploy.local.orders_file.reading import entries, survey
 from deploy.local.stack import Stack
 
-SAMPLE: Final = ROOT / ".flacon" / "demo" / "sample.jsonl"
+SAMPLE: Final = "demo/sample.jsonl"
 STILL_SECONDS_MAX: Final = 90.0
 TOPIC: Final = "order.submitted"
 
@@ -80,7 +80,7 @@ def _failed(why: str, code: int) -> int:
 def _plan(orders: Path | None) -> Plan:
     run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     currency = os.environ.get("CURRENCY", "EUR")
-    file = orders or SAMPLE
+    file = orders or Path(os.environ.get("FLACON_HOME") or ROOT / ".flacon") / SAMPLE
     if orders is None:
         lines = sample()
         write(file, lines)
@@ -97,7 +97,7 @@ class Run:
         self._began = time.monotonic()
         self._client = Client(stack)
         self._picture = Picture()
-        self._listener = Listener(stack.kafka, stack.topic_prefix)
+        self._listener = Listener(stack)
         self._screen = Screen(self._picture)
         self._published = Published()
 
@@ -162,7 +162,7 @@ class Run:
             shipments=self._picture.shipments(),
             customers=customers.answers,
             dead_letters=await dead_letters(self._client),
-            messages=messages(self._stack.topic_prefix, self._listener.began_at, await self._listener.ends()),
+            messages=messages(self._listener.began_at, await self._listener.ends()),
             seconds=time.monotonic() - self._began,
             absent=[":".join(identity) for identity in sorted(identities - known.keys())],
         )

@@ -41,7 +41,9 @@ class Screen:
 
     def say(self, text: str) -> None:
         """One line about what happens now."""
-        self.console.print(f"[{time.monotonic() - self._began:6.1f} s] {text}", markup=False, highlight=False)
+        self.console.print(
+            f"[{time.monotonic() - self._began:6.1f} s] {text}", markup=False, highlight=False, soft_wrap=True
+        )
 
     async def run(self) -> None:
         """Draws, or prints lines, at a fixed pace."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiokafka import TopicPartition
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.audit.log import Place
 from deploy.local.demo.client import Body, Client
 from deploy.local.demo.picture import RESTING
 from deploy.local.demo.production import Made
@@ -69,15 +69,12 @@ async def dead_letters(client: Client) -> Counter[str]:
     return counts
 
 
-def messages(
-    prefix: str, began: Mapping[TopicPartition, int], ended: Mapping[TopicPartition, int]
-) -> dict[str, tuple[int, int]]:
+def messages(began: Mapping[Place, int], ended: Mapping[Place, int]) -> dict[str, tuple[int, int]]:
     """Per topic: messages in all by its end offsets, and those of this run."""
     totals: dict[str, tuple[int, int]] = {}
-    for place, end in ended.items():
-        name = place.topic.removeprefix(prefix)
-        total, added = totals.get(name, (0, 0))
-        totals[name] = (total + end, added + end - began.get(place, 0))
+    for (topic, partition), end in ended.items():
+        total, added = totals.get(topic, (0, 0))
+        totals[topic] = (total + end, added + end - began.get((topic, partition), 0))
     return totals
 
 

@@ -8,8 +8,11 @@ import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from deploy.local.audit.log import Place
+from deploy.local.audit.topics import consumer, ranges
 from deploy.local.demo.picture import Picture
 from deploy.local.failure import CannotRun
+from deploy.local.stack import Stack
 from shared.contracts.catalog import EVENTS
 
 WATCHED: Final = tuple(
@@ -18,18 +21,18 @@ WATCHED: Final = tuple(
     if event.name.split(".")[0] in ("order", "stock", "fulfillment", "batch")
     and event.name not in ("order.submitted", "stock.level_changed")
 )
-ALL: Final = tuple(event.name for event in EVENTS)
+Ends = dict[Place, int]
 
 
 class Listener:
     """The demo's ear: one consumer, every partition of the watched topics."""
 
-    def __init__(self, kafka: str, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=kafka, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=100
+            bootstrap_servers=stack.kafka, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=100
         )
-        self.began_at: Mapping[TopicPartition, int] = {}
+        self.began_at: Ends = {}
 
     async def start(self) -> None:
         """Stands at the present end of the topics.
@@ -37,29 +40,23 @@ class Listener:
         Raises:
             CannotRun: if the broker does not answer, or has no such topics.
         """
+        self.began_at = await self.ends()
         try:
             await self._consumer.start()
-            self.began_at = await self.ends()
         except (KafkaError, OSError) as error:
             raise CannotRun(f"Kafka does not answer: {error!r}; see `python -m deploy.local status`") from error
-        watched = {self.prefix + name for name in WATCHED}
-        self._consumer.assign([place for place in self.began_at if place.topic in watched])
+        prefix = self._stack.topic_prefix
+        places = {TopicPartition(prefix + topic, number): end for (topic, number), end in self.began_at.items()}
+        watched = {prefix + name for name in WATCHED}
+        self._consumer.assign([place for place in places if place.topic in watched])
         for place in self._consumer.assignment():
-            self._consumer.seek(place, self.began_at[place])
+            self._consumer.seek(place, places[place])
 
-    async def ends(self) -> dict[TopicPartition, int]:
-        """The end of every partition of every topic of the catalog."""
-        await self._consumer._client.force_metadata_update()
-        places: list[TopicPartition] = []
-        for name in ALL:
-            partitions = self._consumer.partitions_for_topic(self.prefix + name)
-            if not partitions:
-                raise CannotRun(
-                    f"Kafka has no topic {self.prefix + name}; start the stack with `python -m deploy.local up`"
-                )
-            places += [TopicPartition(self.prefix + name, partition) for partition in sorted(partitions)]
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(places)
-        return ends
+    async def ends(self) -> Ends:
+        """The end of every partition of every topic of the catalog, without prefix."""
+        async with consumer(self._stack) as client:
+            found = await ranges(client, self._stack)
+        return {place: end for place, (_, end) in found.items()}
 
     async def listen(self, picture: Picture) -> None:
         """Feeds the picture until it is cancelled."""
@@ -72,7 +69,7 @@ class Listener:
 
     def _events(self, records: Sequence[ConsumerRecord[Any, Any]]) -> list[tuple[str, int, Mapping[str, Any]]]:
         return [
-            (record.topic.removeprefix(self.prefix), _version(record), orjson.loads(record.value))
+            (record.topic.removeprefix(self._stack.topic_prefix), _version(record), orjson.loads(record.value))
             for record in records
             if record.value is not None
         ]

@@ -158,7 +158,7 @@ def _batch(**changes: Any) -> Change:
         (_item(version=7), "stock_ledger"),
         (_held(held=1), "hold_equation"),
         (_held(held=1, deducted=5), "hold_ledger"),
-        (_held(held=1, deducted=5), "order_hold"),
+        (_held(backordered=1, deducted=5), "order_hold"),
         (_held(backordered=1, deducted=5), "queue_waits"),
         (_held(deducted=5, cancelled=1), "order_deducted"),
         (_held(deducted=5, cancelled=1), "event_hold"),
