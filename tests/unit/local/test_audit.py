@@ -155,7 +155,7 @@ def _batch(**changes: Any) -> Change:
         (_item(reserved=1), "reserved_holds"),
         (_item(held=1), "stock_ledger"),
         (_item(queued=1), "queued_holds"),
-        (_item(version=7), "stock_ledger"),
+        (_item(version=5), "stock_ledger"),
         (_held(held=1), "hold_equation"),
         (_held(held=1, deducted=5), "hold_ledger"),
         (_held(backordered=1, deducted=5), "order_hold"),
