@@ -125,7 +125,9 @@ def decide(before: Order, now: Order) -> Decision:
     `before` is the order as it was saved, `now` the same with newer snapshots or a command applied.
     """
     lapsed = now.stock_status == "expired"
-    order = replace(now, status=status_of(now), expiry_told=now.expiry_told and lapsed)
+    # What was refused is no confirmation any more, or the next question would take a hold that nobody asked for.
+    stands = now.confirm and (not lapsed or now.inventory_owes_answer)
+    order = replace(now, status=status_of(now), confirm=stands, expiry_told=now.expiry_told and lapsed)
     decision = Decision(order)
     for event, is_due in RULES:
         if is_due(before, decision.order):

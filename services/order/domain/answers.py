@@ -114,9 +114,9 @@ def _with_stock(line: Line, told: StockLine | None, counts_cancelled: bool) -> L
 def _rejection(order: Order, answer: StockAnswer) -> Rejection | None:
     if answer.status in ("active", "confirmed"):
         return None
-    if order.has_ended or answer.reason not in ("insufficient_stock", "unknown_product"):
-        return order.rejection
     short = _short_lines(order, answer.lines)
+    if order.has_ended or not (short or answer.status == "rejected"):
+        return order.rejection
     if answer.reason == "unknown_product":
         products = ", ".join(line.product_id for line in short)
         return Rejection("unknown_product", UNKNOWN.format(products=products), short)

@@ -145,9 +145,26 @@ def test_a_late_confirmation_that_finds_no_stock_stays_expired_and_may_be_tried_
     short = stock("rose", shortage=shortage("rose", 1, 5))
     dialogue.inventory("expired", short, reason="insufficient_stock").expect("expired")
     assert dialogue.order.rejection is not None and dialogue.order.rejection.lines[0].available == 1
+    assert not dialogue.order.confirm
     dialogue.confirm().expect("expired", "confirmation_requested")
     dialogue.inventory("confirmed", *held(("rose", 5))).expect("confirmed", "confirmed", "ready")
     assert dialogue.order.rejection is None
+
+
+def test_a_late_confirmation_that_inventory_judges_too_late_keeps_what_was_short() -> None:
+    dialogue = Dialogue.given(order(rose=5)).inventory("expired", stock("rose"), reason="expired")
+    assert dialogue.order.rejection is None
+    dialogue.confirm().inventory("expired", stock("rose", shortage=shortage("rose", 1, 5)), reason="expired")
+    dialogue.expect("expired")
+    assert dialogue.order.rejection is not None and dialogue.order.rejection.lines[0].requested == 5
+
+
+def test_a_cancel_of_items_of_a_lapsed_order_asks_for_no_hold() -> None:
+    dialogue = Dialogue.given(order(rose=5)).inventory("expired", stock("rose"), reason="expired").confirm()
+    dialogue.inventory("expired", stock("rose"), reason="insufficient_stock").cancel(rose=1).expect(
+        "expired", "cancelled"
+    )
+    assert not dialogue.order.confirm
 
 
 def test_a_confirmation_later_than_a_day_after_the_expiry_is_refused() -> None:
