@@ -1,6 +1,8 @@
 """The fulfillment service on a database of its own, without Kafka; order's part is played by the test."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,9 @@ from shared.runtime.subscriptions import deliver
 from tests.builders import event, make
 
 SECRET = "fulfillment-tests-0123456789abcdef0123456789"
+BLOCKED = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 OUTBOX = "SELECT type, version, payload, headers FROM outbox WHERE aggregateid = $1 ORDER BY seq"
 Told = tuple[str, int, dict[str, Any]]
 
@@ -96,6 +101,21 @@ class Warehouse:
         """One value of the tables."""
         async with self.database.reading() as connection:
             return await connection.fetchval(sql, *arguments)
+
+
+async def at_once(warehouse: Warehouse, calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Runs these calls so that two of their transactions want the locked rows at the same time."""
+    async with warehouse.database.reading() as connection:
+        held = connection.transaction()
+        await held.start()
+        await connection.execute("SELECT order_id FROM fulfillments ORDER BY order_id FOR UPDATE")
+        running = [asyncio.create_task(call) for call in calls]
+        end = time.monotonic() + 20
+        while await warehouse.count(BLOCKED) < 2:
+            assert time.monotonic() < end, "nobody waits for the rows"
+            await asyncio.sleep(0.01)
+        await held.rollback()
+    return list(await asyncio.gather(*running))
 
 
 @pytest.fixture
