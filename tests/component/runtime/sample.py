@@ -1,9 +1,10 @@
 """A tiny service that keeps notes: enough to see the runtime at work, in this process or as one of its own."""
 
 import asyncio
+import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import structlog
 import uvicorn
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,6 +36,7 @@ from shared.runtime.service import Running, Service, http_app
 from shared.runtime.serving import listening_socket, url_of
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.subscriptions import Subscription
+from shared.runtime.telemetry import configure_logs
 from shared.runtime.transaction import Transaction
 from shared.runtime.waiting import Waiting
 from tests.servers import Servers
@@ -88,7 +91,7 @@ async def write_notes(tx: Transaction, requests: Sequence[WriteNote]) -> list[An
 
 def _answer(request: WriteNote) -> Answer:
     if request.text == "refuse":
-        return problem("illegal-transition", "not now", **{"from": "new", "action": "write", "allowed": []})
+        return problem("illegal-transition", "not now", action="write", allowed=[])
     if request.text == "invalid":
         return problem("invalid-request", "not so", errors=[])
     where = {"Location": f"/api/fulfillment/notes/{request.note_id}"}
@@ -177,6 +180,18 @@ def build(settings: Settings) -> Service:
     return service
 
 
+@contextmanager
+def plain_logs() -> Iterator[None]:
+    """The logs that a service writes; structlog's own tracebacks show every local and take seconds."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    configure_logs(NAME, "error", sys.stderr)
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        logging.root.handlers, logging.root.level = handlers, level
+
+
 @asynccontextmanager
 async def fresh_dsn(servers: Servers) -> AsyncIterator[str]:
     """A database of its own in which the sample is migrated; also by its command line's settings."""
@@ -186,7 +201,8 @@ async def fresh_dsn(servers: Servers) -> AsyncIterator[str]:
     try:
         dsn = servers.postgres_admin_dsn.rsplit("/", 1)[0] + f"/{name}"
         await migrate(dsn, NAME, MIGRATIONS)
-        yield dsn
+        with plain_logs():
+            yield dsn
     finally:
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await admin.close()

@@ -104,9 +104,7 @@ async def test_a_fault_that_stays_is_told_with_a_time_to_come_back(
     assert await texts(database) == {}
 
 
-async def test_a_commit_whose_news_was_lost_has_one_effect(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_commit_whose_news_was_lost_has_one_effect(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     group = Group(database, write_notes, name="t")
     attempt = group._attempt
     lost = [ConnectionResetError("the answer to COMMIT never came")]

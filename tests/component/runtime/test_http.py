@@ -187,7 +187,7 @@ def token(**changed: object) -> str:
 
 
 BAD_TOKENS = {
-    "unsigned": jwt.encode({"sub": "me", "iss": "flacon", "aud": "flacon", "exp": 2**33}, None, algorithm="none"),
+    "unsigned": jwt.encode({"sub": "me", "iss": "flacon", "aud": "flacon", "exp": 2**33}, "", algorithm="none"),
     "other secret": make_token("another secret that is long enough", "me"),
     "other algorithm": jwt.encode(
         {"sub": "me", "iss": "flacon", "aud": "flacon", "exp": 2**33}, SECRET * 2, algorithm="HS512"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
@@ -10,8 +10,9 @@ import pytest
 from shared.runtime import idempotency
 from shared.runtime.clock import new_id
 from shared.runtime.database import Database
-from shared.runtime.groups import Group
+from shared.runtime.groups import Answer, Group
 from shared.runtime.idempotency import IdempotencyKey
+from shared.runtime.transaction import Transaction
 from tests.component.runtime import sample
 from tests.component.runtime.sample import WriteNote, write_notes
 from tests.servers import Servers
@@ -107,7 +108,7 @@ async def test_which_answers_leave_a_key(database: Database, text: str, kept: in
 
 
 async def test_the_key_is_written_with_the_change_or_not_at_all(database: Database) -> None:
-    async def write_and_fail(tx: object, requests: object) -> list[idempotency.Answer]:
+    async def write_and_fail(tx: Transaction, requests: Sequence[WriteNote]) -> list[Answer]:
         raise ValueError("after the key was taken")
 
     await Group(database, write_and_fail, name="t").submit(note(), key("a"))
