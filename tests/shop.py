@@ -9,8 +9,10 @@ from typing import Any, Self, TypeVar
 import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.stack import Stack
+from shared.contracts.catalog import SERVICES, Service, read_by
 
 T = TypeVar("T")
 ADDRESS = {"city": "Grasse", "street": "Rue des Fleurs 1"}
@@ -100,13 +102,14 @@ class Shop:
         return stock["current_stock"], stock["reserved_stock"], stock["available_stock"]
 
     async def _known_everywhere(self, item_id: str) -> None:
-        """Order learns of items by Kafka; an unknown one is refused at its door."""
-        probe = {"customer_id": "probe", "shipping_address": {}, "items": [{"product_id": item_id, "quantity": 0}]}
+        """Order learns of items by Kafka; the second line of the probe keeps it from ever being accepted."""
+        items = [{"product_id": item_id, "quantity": 1}, {"product_id": "nobody-makes-this", "quantity": 1}]
+        probe = {"customer_id": "probe", "shipping_address": {}, "items": items}
 
         async def known() -> bool:
             answer = await self.ask("order", "POST", "/api/orders", probe)
             assert answer.status_code == 422, answer.text
-            return all("/product_id" not in error["pointer"] for error in answer.json()["errors"])
+            return [error["pointer"] for error in answer.json()["errors"]] == ["/items/1/product_id"]
 
         await until(known, what=f"{item_id} known to order")
 
@@ -213,10 +216,9 @@ class Shop:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.stack.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
-            found: dict[str, list[ConsumerRecord]] = {}
-            for event in events:
-                found[event] = await _read(consumer, self.stack.topic_prefix + event)
-            return found
+            topics = {self.stack.topic_prefix + event: event for event in events}
+            places = await _partitions(self.stack.kafka, list(topics))
+            return {event: await _read(consumer, topic, places[topic]) for topic, event in topics.items()}
         finally:
             await consumer.stop()
 
@@ -229,15 +231,39 @@ class Shop:
             outboxes = [await self.get(s, f"/api/{_plural(s)}/outbox") for s in self._clients]
             idle = all(box["unsent"] == 0 for box in outboxes) and await self._lag() == 0
             quiet = quiet + 1 if idle else 0
-            return quiet >= 3
+            return quiet >= 2
 
         await until(still, seconds=seconds, what="a settled system")
 
-    async def _lag(self) -> float:
-        total = 0.0
-        for service in self._clients:
-            total += sum(await self.metric(service, "flacon_consumer_lag"))
-        return total
+    async def _lag(self) -> int:
+        """Records that a group has not committed yet, over all groups."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.stack.kafka)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.stack.kafka, enable_auto_commit=False)
+        await asyncio.gather(admin.start(), consumer.start())
+        try:
+            return sum([await self._behind(admin, consumer, service) for service in SERVICES])
+        finally:
+            await asyncio.gather(admin.close(), consumer.stop())
+
+    async def _behind(self, admin: Any, consumer: Any, service: Service) -> int:
+        topics = [self.stack.topic_prefix + event.name for event in read_by(service)]
+        described = await admin.describe_topics(topics)
+        places = [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
+        ends = await consumer.end_offsets(places)
+        committed = await admin.list_consumer_group_offsets(self.stack.topic_prefix + service)
+        done = {place: offset.offset for place, offset in committed.items()}
+        return sum(ends[place] - max(0, done.get(place, 0)) for place in places)
+
+    async def members(self, service: Service) -> int:
+        """Members of a service's group, 0 while it changes."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.stack.kafka)
+        await admin.start()
+        try:
+            answer = (await admin.describe_consumer_groups([self.stack.topic_prefix + service]))[0]
+        finally:
+            await admin.close()
+        _, _, state, _, _, members, *_ = answer.groups[0]
+        return len(members) if state == "Stable" else 0
 
     async def metric(self, service: str, name: str, **labels: str) -> list[float]:
         """The samples of a metric over all instances of a service."""
@@ -266,9 +292,8 @@ def _lines(lines: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
     return [{"product_id": product_id, "quantity": quantity} for product_id, quantity in lines]
 
 
-async def _read(consumer: AIOKafkaConsumer, topic: str) -> list[ConsumerRecord]:
-    await consumer._client.force_metadata_update()
-    partitions = [TopicPartition(topic, number) for number in sorted(await _partitions(consumer, topic))]
+async def _read(consumer: AIOKafkaConsumer, topic: str, numbers: Iterable[int]) -> list[ConsumerRecord]:
+    partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
     consumer.assign(partitions)
     await consumer.seek_to_beginning(*partitions)
     ends = await consumer.end_offsets(partitions)
@@ -279,9 +304,11 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> list[ConsumerRecord]:
     return found
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    async def known() -> set[int]:
-        await consumer.topics()
-        return consumer.partitions_for_topic(topic) or set()
-
-    return await until(known, what=f"topic {topic}")
+async def _partitions(bootstrap: str, topics: Sequence[str]) -> dict[str, list[int]]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    return {one["topic"]: [part["partition"] for part in one["partitions"]] for one in described}
