@@ -2,14 +2,22 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from httpx import AsyncClient, Response
+
 from services.bottling.jobs import JOBS
 from shared.runtime.jobs import tick_once
-from tests.component.bottling.conftest import Plant
+from tests.component.bottling.conftest import Plant, until
 
 QUESTIONS = "SELECT batch_id::text AS batch_id, type, version, attempts FROM questions ORDER BY batch_id"
+HOLD_QUESTIONS = "SELECT batch_id FROM questions ORDER BY batch_id FOR UPDATE"
+HOLD_BATCHES = "SELECT batch_id FROM batches ORDER BY batch_id FOR UPDATE"
+WAITING_FOR_LOCKS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 AGE_QUESTIONS = "UPDATE questions SET next_attempt_at = next_attempt_at - $1::interval"
 
 
@@ -89,12 +97,29 @@ async def test_commands_and_answers_at_the_same_time_leave_versions_without_a_ga
         assert [type for type, _, _ in told] == ["batch.planned", *second]
 
 
+async def at_once(plant: Plant, *work: Callable[[AsyncClient], Awaitable[Response]]) -> list[Response]:
+    """Each piece of work on both instances, whose transactions surely overlap: they meet at a lock held by the test."""
+
+    async def both_wait() -> bool:
+        async with plant.database.reading() as connection:
+            return int(await connection.fetchval(WAITING_FOR_LOCKS)) == 2
+
+    async with plant.database.transaction() as tx:
+        await tx.fetch(HOLD_BATCHES)
+        tasks = [asyncio.create_task(_run(each, client)) for each in work for client in (plant.client, plant.twin)]
+        await until(both_wait)
+    return list(await asyncio.gather(*tasks))
+
+
+async def _run(work: Callable[[AsyncClient], Awaitable[Response]], client: AsyncClient) -> Response:
+    return await work(client)
+
+
 async def test_commands_of_two_instances_on_one_batch_are_one_after_the_other(plant: Plant) -> None:
     batch = await plant.running(100)
     path = f"/api/bottling/batches/{batch['batch_id']}/quality-checks"
     check = {"inspected": 10, "accepted": 9, "rejected": [{"reason_code": "leak", "quantity": 1}]}
-    clients = [plant.client, plant.twin] * 7
-    answers = await asyncio.gather(*(client.post(path, json=check) for client in clients))
+    answers = await at_once(plant, *[lambda client: client.post(path, json=check)] * 7)
     assert sorted(answer.status_code for answer in answers) == [201] * 10 + [422] * 4
     after = await plant.get(f"batches/{batch['batch_id']}")
     assert (after["quantity_produced"], after["quantity_good"], len(after["inspections"])) == (100, 90, 10)
@@ -106,7 +131,7 @@ async def test_two_instances_complete_a_batch_once(plant: Plant) -> None:
     await plant.client.post(f"{path}/quality-checks", json={"inspected": 10, "accepted": 10, "rejected": []})
     await plant.post(f"batches/{batch['batch_id']}/consumption")
     await plant.say(batch, "settled", 4)
-    answers = await asyncio.gather(*(client.post(f"{path}/complete") for client in [plant.client, plant.twin] * 5))
+    answers = await at_once(plant, *[lambda client: client.post(f"{path}/complete")] * 5)
     assert {(answer.status_code, answer.json()["status"]) for answer in answers} == {(200, "completed")}
     assert [type for type, _, _ in await plant.told()].count("batch.completed") == 1
 
@@ -157,6 +182,15 @@ async def test_silence_is_asked_again_with_a_new_id_and_shown_as_stuck_after_the
     assert {(row["type"], row["version"], row["payload"]) for row in rows} == {("batch.planned", 1, rows[0]["payload"])}
     await plant.say(batch, "reserved", 1)
     assert (await plant.get("stuck"))["items"] == []
+
+
+async def test_a_question_that_is_being_answered_is_not_asked_again(plant: Plant) -> None:
+    await plant.planned(3)
+    await pass_time(plant, 10)
+    async with plant.database.transaction() as tx:
+        await tx.fetch(HOLD_QUESTIONS)
+        assert await tick_once(plant.database, JOBS[0]) == 0
+    assert len(await plant.told()) == 1
 
 
 async def test_two_instances_ask_each_question_once(plant: Plant) -> None:
