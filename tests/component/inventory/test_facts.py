@@ -175,3 +175,14 @@ async def test_an_alert_is_raised_on_crossing_its_level_and_resolved_on_the_way_
     assert (await alerts())[4:] == ["critical raised", "stockout raised"]
     await warehouse.receive("P", 3)
     assert (await alerts())[3:] == ["low_stock raised", "critical resolved", "stockout resolved"]
+
+
+async def test_cancelled_units_that_shipped_all_the_same_are_no_longer_cancelled(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 5)
+    one = new()
+    await warehouse.hear(warehouse.created(one, ("P", 5), confirm=True))
+    await warehouse.hear(warehouse.cancel(one, ("P", 5)))
+    await warehouse.hear(warehouse.shipped(one, ("P", 2)))
+    assert await warehouse.line(one, "P") == (5, 0, 0, 2, 3)
+    assert await warehouse.levels("P") == (3, 0, 0, 0)
+    await warehouse.is_true()
