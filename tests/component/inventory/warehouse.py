@@ -170,7 +170,7 @@ class Warehouse:
     def ask(self, type: str, order_id: str, *lines: tuple[Any, ...], version: int = 1, **fields: Any) -> Event[Any]:
         """A question of order; a line is (product, quantity[, shipped[, cancelled]])."""
         self.age += 1
-        payloads: dict[str, type[order.OrderSnapshot]] = {
+        payloads: dict[str, Any] = {
             "order.created": order.OrderCreated,
             "order.confirmation_requested": order.OrderConfirmationRequested,
             "order.cancelled": order.OrderCancelled,
