@@ -119,6 +119,11 @@ class Line:
         """Units that left and that inventory has not deducted yet."""
         return max(0, self.shipped - self.deducted)
 
+    @property
+    def held_still(self) -> int:
+        """Units held that did not leave; inventory's word of the hold may be older than fulfillment's of the parcel."""
+        return max(0, self.held - self.due)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

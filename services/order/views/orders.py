@@ -178,7 +178,7 @@ def _item(row: asyncpg.Record, line: Line) -> dict[str, Any]:
         "name": line.name,
         "quantity": line.quantity,
         "unit_price": None if price is None else {"amount": price, "currency": row["currency"]},
-        "held": line.held,
+        "held": line.held_still,
         "backordered": line.backordered,
         "shipped": line.shipped,
         "cancelled": line.given_up,
