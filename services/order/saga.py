@@ -146,8 +146,6 @@ def _confirmation_is_news(before: Order, order: Order) -> bool:
 
 def _inventory_must_give_up(before: Order, order: Order) -> bool:
     """Inventory does not know of cancelled units; or the order ended with some, and must never take a hold again."""
-    if order.status == "rejected":
-        return False
     if any(line.given_up > line.cancelled_known for line in order.lines):
         return True
     if order.status not in ("fulfilled", "cancelled"):

@@ -64,7 +64,7 @@ class Desk:
 
     async def _respond(self, request: Request, first: Answer, done: Done, ending: Ending) -> Response:
         prefer = prefer_of(request)
-        if first.status != 202:
+        if first.status != 202 or (prefer.wait == 0 and not first.replayed):
             return respond(first, request)
         order = await self._waiting.until(first.body["order_id"], done, prefer.wait)
         answer = first if order is None else ending(order)

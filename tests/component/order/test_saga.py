@@ -7,7 +7,7 @@ import pytest
 
 from services.order.jobs import jobs
 from shared.runtime.jobs import tick_once
-from tests.component.order.conftest import NOW, Shop, held, item_event, submitted
+from tests.component.order.conftest import NOW, Shop, held, item_event, submitted, until
 
 DUE_NOW = "UPDATE questions SET next_attempt_at = clock_timestamp()"
 WAITS = "SELECT round(extract(epoch FROM next_attempt_at - clock_timestamp()))::int FROM questions"
@@ -135,14 +135,17 @@ async def test_a_confirmation_of_a_backordered_order_is_noted(shop: Shop) -> Non
 
 async def test_a_lapsed_hold_that_cannot_be_taken_again_is_409(shop: Shop) -> None:
     order_id = await shop.placed()
-    await shop.deliver(shop.stock(order_id, "released", "expired", 1, ("rose", {}), reason="expired"))
-    await shop.put(order_id, "confirm", prefer="respond-async")
-    short = {"shortage": {"available": 1, "requested": 5}}
+    just_now = {"reason": "expired", "occurred_at": (await shop.get(f"/{order_id}"))["created_at"]}
+    await shop.deliver(shop.stock(order_id, "released", "expired", 1, ("rose", {}), **just_now))
     asked = asyncio.create_task(shop.put(order_id, "confirm", prefer="wait=10"))
+
+    async def is_asked() -> bool:
+        return (await shop.names(order_id))[-1] == "confirmation_requested"
+
+    await until(is_asked)
+    short = {"shortage": {"available": 1, "requested": 5}}
     await shop.deliver(shop.stock(order_id, "rejected", "expired", 3, ("rose", short)))
     response = await asked
-    if response.status_code == 202:
-        response = await shop.put(order_id, "confirm", prefer="wait=0")
     assert response.status_code == 409, response.text
     assert response.json()["type"] == "urn:flacon:problem:reservation-expired"
     assert [line["available"] for line in response.json()["lines"]] == [1]

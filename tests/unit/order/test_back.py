@@ -219,3 +219,17 @@ def test_a_unit_that_leaves_in_spite_of_its_cancel_counts_as_shipped() -> None:
     dialogue = shipping().inventory("confirmed", stock("rose", held=3, cancelled=2, short=2))
     dialogue.fulfillment(left("rose", 5)).expect("fulfilled", "fulfilled")
     assert dialogue.cancelled() == {"rose": 0}
+
+
+def test_a_closed_fulfillment_answers_every_cancel() -> None:
+    dialogue = shipping().cancel()
+    dialogue.fulfillment(left("rose", cancelled=5), closed=True, answers=dialogue.order.ready_version)
+    dialogue.expect("cancelled", "cancelled")
+
+
+def test_an_answered_question_stays_answered_and_a_shipped_unit_stays_shipped() -> None:
+    dialogue = shipping().fulfillment(left("rose", 3)).expect("partially_fulfilled")
+    dialogue.fulfillment(left("rose")).expect("partially_fulfilled")
+    dialogue.inventory("confirmed", stock("rose", held=2, deducted=3), answers=0).expect("partially_fulfilled")
+    assert not dialogue.order.inventory_owes_answer
+    assert dialogue.order.lines[0].shipped == 3
