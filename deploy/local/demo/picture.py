@@ -58,6 +58,7 @@ class Picture:
     def submit(self, identity: Identity, auto_confirm: bool) -> None:
         """Notes that an order was published."""
         self.submitted.setdefault(identity, auto_confirm)
+        self.changed_at = time.monotonic()
 
     def take(self, events: Iterable[tuple[str, int, Mapping[str, Any]]]) -> None:
         """Takes in events as (type, aggregate version, payload) and wakes whoever waits for a change."""
