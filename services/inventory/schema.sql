@@ -1,0 +1,447 @@
+-- What the migrations make, partitions left out; written by `make schema`, kept equal by a test.
+
+CREATE FUNCTION drop_partition(parent text, name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, name);
+    EXECUTE format('DROP TABLE %I', name);
+END $$;
+
+CREATE FUNCTION make_partition(parent text, name text, lower_bound text, upper_bound text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower_bound, upper_bound);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION refuse_to_rewrite_the_ledger() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TABLE alerts (
+    alert_id uuid NOT NULL,
+    kind text NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    note text,
+    resolved_at timestamp with time zone,
+    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['low_stock'::text, 'critical'::text, 'stockout'::text, 'discrepancy'::text]))),
+    CONSTRAINT alert_status_is_known CHECK ((status = ANY (ARRAY['raised'::text, 'acknowledged'::text, 'resolved'::text]))),
+    CONSTRAINT resolved_alert_tells_when CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL)))
+);
+
+CREATE TABLE batches (
+    batch_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    quantity bigint NOT NULL,
+    open boolean NOT NULL,
+    expected_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT batch_quantity_is_not_negative CHECK ((quantity >= 0))
+);
+
+CREATE TABLE batches_received (
+    batch_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    quantity bigint NOT NULL,
+    lot_code text NOT NULL,
+    expires_on date,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE claims (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    status text NOT NULL,
+    on_shortage text NOT NULL,
+    priority smallint NOT NULL,
+    protected boolean NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    asked bigint NOT NULL,
+    version bigint NOT NULL,
+    refusal jsonb,
+    CONSTRAINT claim_is_of_an_order_or_a_batch CHECK ((kind = ANY (ARRAY['order'::text, 'batch'::text]))),
+    CONSTRAINT claim_policy_is_known CHECK ((on_shortage = ANY (ARRAY['reject'::text, 'backorder'::text, 'partial'::text]))),
+    CONSTRAINT claim_status_is_known CHECK ((status = ANY (ARRAY['new'::text, 'active'::text, 'confirmed'::text, 'issued'::text, 'settled'::text, 'rejected'::text, 'expired'::text, 'closed'::text]))),
+    CONSTRAINT only_active_claims_lapse CHECK (((status <> 'active'::text) OR (expires_at IS NOT NULL)))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE counts (
+    count_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    expected bigint NOT NULL,
+    counted bigint NOT NULL,
+    version bigint NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT counted_is_not_negative CHECK ((counted >= 0))
+);
+
+CREATE TABLE dead_letters (
+    dead_letter_id uuid NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb NOT NULL,
+    reason text NOT NULL,
+    error text NOT NULL,
+    attempts integer NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    replayed_at timestamp with time zone,
+    copied boolean DEFAULT false NOT NULL,
+    digest bytea GENERATED ALWAYS AS (sha256((COALESCE(key, '\x'::bytea) || COALESCE(value, '\x'::bytea)))) STORED NOT NULL,
+    CONSTRAINT reason_is_known CHECK ((reason = ANY (ARRAY['undecodable'::text, 'invalid_headers'::text, 'invalid_schema'::text, 'unknown_type'::text, 'no_data'::text, 'handler_failed'::text]))),
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text, 'purged'::text])))
+);
+
+CREATE TABLE fills_due (
+    item_id text NOT NULL COLLATE pg_catalog."C"
+);
+
+CREATE TABLE idempotency (
+    sub text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    body text NOT NULL,
+    headers text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE inbox (
+    id uuid NOT NULL
+)
+PARTITION BY RANGE (id);
+
+CREATE TABLE inbox_foreign (
+    id uuid NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE item_costs (
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    quantity bigint NOT NULL,
+    value numeric(24,4) NOT NULL,
+    CONSTRAINT cost_is_of_units_received CHECK (((quantity > 0) AND (value >= (0)::numeric)))
+);
+
+CREATE TABLE items (
+    id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    name text NOT NULL,
+    unit text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    min_stock_level bigint DEFAULT 0 NOT NULL,
+    reorder_point bigint DEFAULT 0 NOT NULL,
+    reorder_quantity bigint,
+    lead_days integer DEFAULT 14 NOT NULL,
+    alternatives text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT item_is_a_product_or_a_material CHECK ((kind = ANY (ARRAY['product'::text, 'material'::text]))),
+    CONSTRAINT item_lead_days_are_not_negative CHECK ((lead_days >= 0)),
+    CONSTRAINT item_levels_are_not_negative CHECK (((min_stock_level >= 0) AND (reorder_point >= 0))),
+    CONSTRAINT item_reorder_quantity_is_positive CHECK ((reorder_quantity > 0))
+);
+
+CREATE TABLE ledger (
+    transaction_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    lot_id uuid,
+    type text NOT NULL,
+    quantity bigint NOT NULL,
+    previous_current bigint NOT NULL,
+    new_current bigint NOT NULL,
+    previous_reserved bigint NOT NULL,
+    new_reserved bigint NOT NULL,
+    previous_held bigint NOT NULL,
+    new_held bigint NOT NULL,
+    reference_type text NOT NULL,
+    reference_id text NOT NULL COLLATE pg_catalog."C",
+    actor text NOT NULL,
+    note text,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_reserved_and_held_within_current CHECK (((new_reserved + new_held) <= new_current)),
+    CONSTRAINT ledger_type_is_known CHECK ((type = ANY (ARRAY['receipt'::text, 'batch_output'::text, 'sale'::text, 'material_issue'::text, 'material_return'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'take_back'::text, 'adjust'::text, 'count'::text, 'count_correction'::text, 'found'::text, 'hold'::text, 'unhold'::text, 'scrap'::text])))
+)
+PARTITION BY RANGE (at);
+
+CREATE TABLE level_changes (
+    item_ids text[] NOT NULL
+);
+
+CREATE TABLE outbox (
+    shard smallint NOT NULL,
+    seq bigint NOT NULL,
+    id uuid NOT NULL,
+    aggregatetype text NOT NULL,
+    aggregateid text NOT NULL,
+    type text NOT NULL,
+    version bigint NOT NULL,
+    payload text NOT NULL,
+    headers text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+)
+PARTITION BY RANGE (created_at);
+
+CREATE SEQUENCE outbox_seq_0
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_1
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_2
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_3
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_4
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_5
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_6
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE outbox_seq_7
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE receipts (
+    receipt_id uuid NOT NULL,
+    lot_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    quantity bigint NOT NULL,
+    supplier_lot text NOT NULL,
+    unit_cost numeric(24,12) NOT NULL,
+    expires_on date,
+    note text,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT receipt_brings_units CHECK (((quantity > 0) AND (unit_cost >= (0)::numeric)))
+);
+
+CREATE TABLE relay (
+    shard smallint NOT NULL,
+    sent_through bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    gaps bigint[] DEFAULT '{}'::bigint[] NOT NULL
+);
+
+CREATE TABLE reservations (
+    claim_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    want bigint NOT NULL,
+    held bigint NOT NULL,
+    backordered bigint NOT NULL,
+    deducted bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    short bigint NOT NULL,
+    returned bigint NOT NULL,
+    cost numeric(24,4) NOT NULL,
+    priority smallint NOT NULL,
+    protected boolean NOT NULL,
+    kept boolean NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    CONSTRAINT each_wanted_unit_is_in_one_place CHECK ((want = (((held + backordered) + deducted) + cancelled))),
+    CONSTRAINT only_issued_units_return CHECK (((returned >= 0) AND (returned <= deducted))),
+    CONSTRAINT reserved_units_are_not_negative CHECK (((held >= 0) AND (backordered >= 0) AND (deducted >= 0) AND (cancelled >= 0) AND (short >= 0)))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE schema_migrations (
+    room text NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE shipments_deducted (
+    shipment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE short_picks (
+    short_pick_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE stock (
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    current bigint DEFAULT 0 NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    available bigint GENERATED ALWAYS AS (((current - reserved) - held)) STORED,
+    queued bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT current_is_not_negative CHECK ((current >= 0)),
+    CONSTRAINT held_is_not_negative CHECK ((held >= 0)),
+    CONSTRAINT queued_is_not_negative CHECK ((queued >= 0)),
+    CONSTRAINT reserved_and_held_within_current CHECK (((reserved + held) <= current)),
+    CONSTRAINT reserved_is_not_negative CHECK ((reserved >= 0))
+)
+WITH (fillfactor='40', autovacuum_vacuum_scale_factor='0.02');
+
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
+
+ALTER TABLE ONLY batches
+    ADD CONSTRAINT batches_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY batches_received
+    ADD CONSTRAINT batches_received_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY claims
+    ADD CONSTRAINT claims_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY counts
+    ADD CONSTRAINT counts_pkey PRIMARY KEY (count_id);
+
+ALTER TABLE ONLY dead_letters
+    ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
+
+ALTER TABLE ONLY idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (sub, route, key);
+
+ALTER TABLE ONLY inbox_foreign
+    ADD CONSTRAINT inbox_foreign_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY item_costs
+    ADD CONSTRAINT item_costs_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY items
+    ADD CONSTRAINT items_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY ledger
+    ADD CONSTRAINT ledger_pkey PRIMARY KEY (at, transaction_id);
+
+ALTER TABLE ONLY outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
+
+ALTER TABLE ONLY receipts
+    ADD CONSTRAINT receipts_lot_id_key UNIQUE (lot_id);
+
+ALTER TABLE ONLY receipts
+    ADD CONSTRAINT receipts_pkey PRIMARY KEY (receipt_id);
+
+ALTER TABLE ONLY relay
+    ADD CONSTRAINT relay_pkey PRIMARY KEY (shard);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_pkey PRIMARY KEY (claim_id, item_id);
+
+ALTER TABLE ONLY schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (room, number);
+
+ALTER TABLE ONLY shipments_deducted
+    ADD CONSTRAINT shipments_deducted_pkey PRIMARY KEY (shipment_id);
+
+ALTER TABLE ONLY short_picks
+    ADD CONSTRAINT short_picks_pkey PRIMARY KEY (short_pick_id);
+
+ALTER TABLE ONLY stock
+    ADD CONSTRAINT stock_pkey PRIMARY KEY (item_id);
+
+CREATE INDEX batches_on_their_way ON batches USING btree (item_id, expected_at) WHERE open;
+
+CREATE INDEX claims_that_lapse ON claims USING btree (expires_at, id) WHERE (status = 'active'::text);
+
+CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
+
+CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
+
+CREATE INDEX ledger_of_a_reference ON ONLY ledger USING btree (reference_id, at, transaction_id);
+
+CREATE INDEX ledger_of_an_item ON ONLY ledger USING btree (item_id, version);
+
+CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
+
+CREATE UNIQUE INDEX one_open_alert_per_item_and_kind ON alerts USING btree (item_id, kind) WHERE (status <> 'resolved'::text);
+
+CREATE INDEX reservations_in_queue ON reservations USING btree (item_id, protected, priority DESC, accepted_at, claim_id) WHERE (backordered > 0);
+
+CREATE INDEX reservations_taken_back_first ON reservations USING btree (item_id, kept, priority, accepted_at DESC, claim_id DESC) WHERE (held > 0);
+
+CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
+CREATE TRIGGER ledger_is_not_truncated BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY counts
+    ADD CONSTRAINT counts_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY item_costs
+    ADD CONSTRAINT item_costs_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY receipts
+    ADD CONSTRAINT receipts_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES claims(id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY stock
+    ADD CONSTRAINT stock_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
