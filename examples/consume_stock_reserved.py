@@ -1,16 +1,18 @@
-"""Prints every `stock.reserved` of the local stack, from the first one on; stop it with Ctrl-C."""
+"""Prints every `stock.reserved` of the local stack, from the first one on; stop it with Ctrl-C.
+
+Run it from the project's root while a stack is up: it reads `.flacon/stack.json`.
+"""
 
 import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 
-async def main() -> None:
-    """Reads `.flacon/stack.json`, so run it from the project's root with a stack up."""
-    stack = json.loads(Path(".flacon/stack.json").read_text(encoding="utf-8"))
+async def main(stack: dict[str, Any]) -> None:
     consumer = AIOKafkaConsumer(
         "stock.reserved", bootstrap_servers=stack["kafka"], group_id="me", auto_offset_reset="earliest"
     )
@@ -23,4 +25,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(main())
+        asyncio.run(main(json.loads(Path(".flacon/stack.json").read_text(encoding="utf-8"))))

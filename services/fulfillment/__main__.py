@@ -1,9 +1,8 @@
 """`python -m services.fulfillment serve | migrate | openapi | asyncapi | dead-letters ... | republish`."""
 
-from shared.runtime.command import command
-
 from services.fulfillment.app import build
 from services.fulfillment.settings import FulfillmentSettings
+from shared.runtime.command import command
 
 if __name__ == "__main__":
     command("fulfillment", FulfillmentSettings, build)()
