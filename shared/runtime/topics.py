@@ -1,4 +1,4 @@
-"""Makes the topics of the catalog as a step of every deploy: `python -m shared.runtime.topics --bootstrap HOST:PORT`."""
+"""Makes the topics of the catalog, a step of every deploy: `python -m shared.runtime.topics --bootstrap HOST:PORT`."""
 
 import argparse
 import asyncio
