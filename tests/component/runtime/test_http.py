@@ -116,6 +116,11 @@ async def test_a_body_over_one_mebibyte_is_refused_before_it_is_read(
     assert (refused.status_code, name_of(refused), refused.json()["limit"]) == (413, "payload-too-large", 1048576)
 
 
+async def test_a_route_that_reads_no_body_refuses_one_that_is_too_large(client: httpx.AsyncClient) -> None:
+    refused = await client.put(f"{NOTES}/7/broken", content=b"x" * 1048577)
+    assert (refused.status_code, name_of(refused)) == (413, "payload-too-large")
+
+
 async def test_a_body_that_ends_early_has_no_effect(client: httpx.AsyncClient, service: Service) -> None:
     place = urlsplit(str(client.base_url))
     with socket.create_connection((place.hostname or "", place.port or 0)) as line:
@@ -190,7 +195,7 @@ BAD_TOKENS = {
     "unsigned": jwt.encode({"sub": "me", "iss": "flacon", "aud": "flacon", "exp": 2**33}, "", algorithm="none"),
     "other secret": make_token("another secret that is long enough", "me"),
     "other algorithm": jwt.encode(
-        {"sub": "me", "iss": "flacon", "aud": "flacon", "exp": 2**33}, SECRET * 2, algorithm="HS512"
+        {"sub": "me", "iss": "flacon", "aud": "flacon", "exp": 2**33}, SECRET, algorithm="HS512"
     ),
     "expired": make_token(SECRET, "me", seconds=-61),
     "other audience": token(aud="other"),

@@ -119,7 +119,7 @@ async def test_an_endless_response_ends_with_the_stop(dsn: str) -> None:
         lines = stream.aiter_lines()
         assert await anext(lines) == ": open"
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), 9) == 0
 
 
 async def test_an_interrupt_ends_with_130(dsn: str) -> None:

@@ -15,9 +15,11 @@ class Outcomes:
         self.views: dict[str, str] = {}
         self.reads: list[list[str]] = []
         self.fail = False
+        self.takes_seconds = 0.0
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, str]:
         self.reads.append(list(ids))
+        await asyncio.sleep(self.takes_seconds)
         if self.fail:
             raise ConnectionResetError("gone")
         return {id: self.views[id] for id in ids if id in self.views}
@@ -73,7 +75,7 @@ async def test_past_the_time_the_last_view_is_answered() -> None:
 
 async def test_who_does_not_want_to_wait_gets_the_present_view() -> None:
     outcomes, _, wait = waiting()
-    outcomes.views["a"] = "asked"
+    outcomes.views["a"], outcomes.takes_seconds = "asked", 0.05
     assert await wait.until("a", lambda view: view == "done", 0) == "asked"
 
 
