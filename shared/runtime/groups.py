@@ -154,6 +154,7 @@ class Group(Generic[Q]):
         keys = [entry.key for entry in entries if entry.key is not None]
         known = await idempotency.claim(tx, keys, each=each)
         fresh = [entry for entry in entries if entry.key is None or entry.key.identity not in known]
+        tx.quiet = not fresh
         made = await self._operation(tx, [entry.request for entry in fresh]) if fresh else ()
         answers = dict(zip(map(id, fresh), made, strict=True))
         await idempotency.keep(tx, [(entry.key, answers[id(entry)]) for entry in fresh if entry.key is not None])

@@ -14,7 +14,7 @@ import uvloop
 from shared.runtime.service import Running, Service, StartFailed, http_app
 
 REQUESTS_STOP_SECONDS: Final = 11
-"""The longest wait of a client is 10 s; with the stop of the rest this stays under 30 s."""
+"""The longest wait of a client is 10 s; with the stop of the rest this stays within 25 s."""
 BACKLOG: Final = 2048
 INTERRUPTED: Final = 130
 
