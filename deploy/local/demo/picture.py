@@ -10,6 +10,7 @@ from typing import Any, Final
 
 Identity = tuple[str, str]
 RESTING: Final = frozenset({"fulfilled", "cancelled", "rejected", "expired"})
+FOR_THE_WAREHOUSE: Final = frozenset({"order.ready", "fulfillment.created", "fulfillment.shipped"})
 NOTHING: Final[Mapping[str, int]] = {}
 
 
@@ -52,6 +53,7 @@ class Picture:
         self.batches: dict[str, tuple[int, str]] = {}
         self.queue: Counter[str] = Counter()
         self.messages = 0
+        self.listed = 0
         self.changed_at = time.monotonic()
         self._changed = asyncio.Event()
 
@@ -64,6 +66,7 @@ class Picture:
         """Takes in events as (type, aggregate version, payload) and wakes whoever waits for a change."""
         for type_name, version, payload in events:
             self.messages += 1
+            self.listed += type_name in FOR_THE_WAREHOUSE
             self._take[type_name.split(".")[0]](self, type_name, version, payload)
         self.changed_at = time.monotonic()
         self._changed.set()

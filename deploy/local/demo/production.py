@@ -11,7 +11,7 @@ from deploy.local.demo.picture import Picture
 from deploy.local.demo.seeding import Receipt, receive
 
 BATCHES_AT_ONCE: Final = 24
-BATCH_UNITS_MAX: Final = 100_000
+GOOD_UNITS_MAX: Final = 90_000
 FILLED_SECONDS_MAX: Final = 20.0
 DEFECTS_EVERY: Final = 8
 OTHER_CONSUMPTION_EVERY: Final = 6
@@ -58,7 +58,7 @@ class Production:
         async with self._slots:
             queued = self._picture.queue[product.product_id]
             if queued > 0:
-                await self._batch(product, min(BATCH_UNITS_MAX, queued + product.safety_stock))
+                await self._batch(product, min(GOOD_UNITS_MAX, queued + product.safety_stock))
                 await self._filled(product.product_id, queued)
         self.running.discard(product.product_id)
 
@@ -66,19 +66,19 @@ class Production:
         """Waits until the queue got shorter, so that the same need is not planned twice."""
         await self._picture.until(lambda: self._picture.queue[product_id] < before, FILLED_SECONDS_MAX)
 
-    async def _batch(self, product: Product, quantity: int) -> None:
+    async def _batch(self, product: Product, good: int) -> None:
         self.made.batches += 1
         number = self.made.batches
-        plan = {"product_id": product.product_id, "quantity": quantity}
+        defective = max(1, good * 2 // 100) if number % DEFECTS_EVERY == 0 and good > 3 else 0
+        plan = {"product_id": product.product_id, "quantity": good + defective}
         key = f"{self._run}-batch-{number}"
         batch = (await self._client.ask("POST", "bottling", "/api/bottling/batches", plan, key=key)).body
         path = f"/api/bottling/batches/{batch['batch_id']}"
         batch = await self._start(path, batch)
-        defective = max(1, quantity * 2 // 100) if number % DEFECTS_EVERY == 0 and quantity > 3 else 0
-        await self._check(path, quantity, defective)
+        await self._check(path, good + defective, defective)
         await self._consume(path, batch, number)
         await self._client.ask("POST", "bottling", f"{path}/complete", key=f"{path}/complete")
-        self.made.good += quantity - defective
+        self.made.good += good
         self.made.defective += defective
 
     async def _start(self, path: str, batch: Body) -> Body:

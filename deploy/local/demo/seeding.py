@@ -10,7 +10,7 @@ from deploy.local.demo.client import Client
 from deploy.local.failure import CannotRun
 from deploy.local.stack import Stack
 
-AT_ONCE: Final = 48
+AT_ONCE: Final = 24
 KNOWN_SECONDS_MAX: Final = 120.0
 
 

@@ -7,6 +7,7 @@ from deploy.local.demo.client import Body, Client
 from deploy.local.demo.picture import Picture
 
 BULK_MAX: Final = 500
+ROUND_SECONDS_MAX: Final = 1.0
 STATUSES: Final = ("created", "picked", "packed", "partially_shipped")
 CARRIER: Final = "DEMO-PARCEL"
 
@@ -19,9 +20,11 @@ class Warehouse:
         self.refused = 0
 
     async def run(self) -> None:
-        """One round after every change."""
+        """A round whenever there is something to pick or to deliver, and now and then."""
+        seen = -1
         while True:
-            await self._picture.change(1.0)
+            await self._picture.until(lambda: self._picture.listed != seen, ROUND_SECONDS_MAX)  # noqa: B023
+            seen = self._picture.listed
             await self._round()
 
     async def _round(self) -> None:
