@@ -76,6 +76,14 @@ def unknown_products(draft: Draft, known: Mapping[str, KnownItem]) -> tuple[Fiel
     )
 
 
+def all_errors(draft: Draft, known: Mapping[str, KnownItem], currency: str) -> tuple[FieldError, ...]:
+    """Everything that is wrong, each field once, so that one answer is enough to mend it all; at most 100 errors."""
+    by_itself = errors_of(draft, currency)
+    told = {error.pointer for error in by_itself}
+    unknown = (error for error in unknown_products(draft, known) if error.pointer not in told)
+    return (*by_itself, *unknown)[:ERRORS_MAX]
+
+
 def _errors_of_head(draft: Draft) -> Iterator[FieldError]:
     if not IDENTIFIER.fullmatch(draft.customer_id):
         yield FieldError("must be 1-64 of A-Z a-z 0-9 . _ : -", "/customer_id")

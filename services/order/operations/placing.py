@@ -14,11 +14,11 @@ from services.order.domain.intake import (
     DraftItem,
     KnownItem,
     PricedLine,
+    all_errors,
     bounded,
     errors_of,
     lines_of,
     readable,
-    unknown_products,
 )
 from services.order.domain.order import FieldError, Order, Policy, Rejection, RejectReason
 from services.order.operations.telling import Cause, Change, tell
@@ -65,7 +65,7 @@ async def _known(tx: Transaction, drafts: Sequence[Draft]) -> dict[str, KnownIte
 
 
 def _errors(draft: Draft, known: Mapping[str, KnownItem], policy: Policy) -> tuple[FieldError, ...]:
-    return errors_of(draft, policy.currency) or unknown_products(draft, known)
+    return all_errors(draft, known, policy.currency)
 
 
 @dataclass(frozen=True, slots=True)
