@@ -51,7 +51,7 @@ types: .venv/.synced
 	@$(BIN)/mypy
 
 imports: .venv/.synced
-	@$(BIN)/lint-imports --no-timing > .venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-cache --no-logo > .venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
 
 quick: .venv/.synced
 	@$(BIN)/pytest tests/unit tests/contract tests/structure -n $(WORKERS)
