@@ -38,8 +38,8 @@ contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catal
 schema: .venv/.synced ## write every service's schema.sql from its migrations
 	@FLACON_WRITE_SCHEMA=1 $(BIN)/pytest tests/component/test_schema.py
 
-bench: .venv/.synced ## orders per second through a stack of its own, one page
-	@$(RUN) benchmarks.flow
+bench: .venv/.synced ## orders per second beside the straight-line limit, on a stack of its own: about 11 minutes
+	@$(RUN) benchmarks
 
 format: .venv/.synced
 	@$(BIN)/ruff format --check --quiet --exclude '*.md' . || { echo "run: .venv/bin/ruff format --exclude '*.md'"; exit 1; }
