@@ -83,9 +83,15 @@ def new_system(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="module")
-def system(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The four services, shared by the tests of one module: use item and customer ids of your own."""
-    running = _wait(start_system(servers, tmp_path_factory.mktemp("system")))
+def system(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """The four services, shared by the tests of one module: use item and customer ids of your own.
+
+    A module's `SETTINGS`, if it has any, are the services' settings.
+    """
+    more = getattr(request.module, "SETTINGS", None)
+    running = _wait(start_system(servers, tmp_path_factory.mktemp("system"), more=more))
     yield running
     _wait(stop_system(servers, running))
 
