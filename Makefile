@@ -60,7 +60,7 @@ component: .venv/.synced
 	@$(BIN)/pytest tests/component -n $(WORKERS)
 
 system: .venv/.synced
-	@$(BIN)/pytest tests/system
+	@$(BIN)/pytest tests/system -n $(WORKERS) --dist loadfile
 
 e2e: .venv/.synced
 	@FLACON_E2E=1 $(BIN)/pytest tests/e2e
