@@ -14,7 +14,8 @@ from tests.model.world import Terms, Wish, World
 ORDERS_MAX = 5
 BATCHES_MAX = 3
 WISHES: tuple[Wish, ...] = ("start", "inspect", "reject", "consume", "complete", "cancel", "fail")
-SECONDS = (5, 60, 901, 86_401, 8 * 86_400)
+SECONDS = (5, 60, 600, 901, 86_401, 8 * 86_400)
+FAULTS = ("rewind", "park", "lose", "publish_twice")
 
 which = st.integers(0, 11)
 units = st.integers(1, 4)
@@ -25,7 +26,7 @@ terms = st.builds(
     lines=st.dictionaries(products, units, min_size=1).map(lambda lines: tuple(sorted(lines.items()))),
     policy=st.sampled_from(("reject", "backorder", "partial")),
     priority=st.sampled_from((0, 0, 9)),
-    confirm=st.booleans(),
+    confirm=st.sampled_from((True, True, False)),
     protected=st.sampled_from((False, False, True)),
 )
 
@@ -83,14 +84,9 @@ class SagaMachine(RuleBasedStateMachine):
         self.world.order.confirm(self._order(number))
 
     @precondition(has_orders)
-    @rule(number=which)
-    def cancel(self, number: int) -> None:
-        self.world.order.cancel(self._order(number), None)
-
-    @precondition(has_orders)
-    @rule(number=which, units=units)
-    def cancel_items(self, number: int, units: int) -> None:
-        self.world.cancel_items(self._order(number), units)
+    @rule(number=which, units=st.sampled_from((None, 1, 2)))
+    def cancel(self, number: int, units: int | None) -> None:
+        self.world.cancel(self._order(number), units)
 
     # the network
 
@@ -107,39 +103,33 @@ class SagaMachine(RuleBasedStateMachine):
         self.world.deliver(places[number % len(places) :], most)
 
     @precondition(has_pending)
-    @rule()
-    def flow(self) -> None:
+    @rule(seed=which, records=st.integers(2, 12))
+    def deliver_some(self, seed: int, records: int) -> None:
+        self.world.chance.seed(seed)
+        self.world.flow(records)
+
+    @precondition(has_pending)
+    @rule(seed=which)
+    def deliver_all(self, seed: int) -> None:
+        self.world.chance.seed(seed)
         self.world.flow()
 
     @precondition(has_read)
-    @rule(number=which, records=st.integers(1, 3))
-    def rewind(self, number: int, records: int) -> None:
-        self.world.network.rewind(self._one(self.world.network.read, number), records)
+    @rule(number=which, fault=st.sampled_from(FAULTS))
+    def fail(self, number: int, fault: str) -> None:
+        network = self.world.network
+        if fault in ("rewind", "publish_twice"):
+            getattr(network, fault)(self._one(network.read, number))
+        elif network.pending():
+            getattr(network, fault)(self._one(network.pending(), number))
 
-    @precondition(has_pending)
+    @precondition(lambda self: bool(self.world.network.parked or self.world.network.lost))
     @rule(number=which)
-    def park(self, number: int) -> None:
-        self.world.network.park(self._one(self.world.network.pending(), number))
-
-    @precondition(lambda self: bool(self.world.network.parked))
-    @rule(number=which)
-    def replay(self, number: int) -> None:
-        self.world.replay(number)
-
-    @precondition(has_pending)
-    @rule(number=which)
-    def lose(self, number: int) -> None:
-        self.world.network.lose(self._one(self.world.network.pending(), number))
-
-    @precondition(lambda self: bool(self.world.network.lost))
-    @rule(number=which)
-    def republish(self, number: int) -> None:
-        self.world.network.republish(number)
-
-    @precondition(has_read)
-    @rule(number=which)
-    def publish_twice(self, number: int) -> None:
-        self.world.network.publish_twice(self._one(self.world.network.read, number))
+    def heal(self, number: int) -> None:
+        if self.world.network.parked:
+            self.world.replay(number)
+        else:
+            self.world.network.republish(number)
 
     # time
 
@@ -147,15 +137,13 @@ class SagaMachine(RuleBasedStateMachine):
     def tick(self, seconds: int) -> None:
         self.world.clock.tick(seconds)
 
-    @precondition(has_orders)
-    @rule()
-    def sweep(self) -> None:
-        self.world.inventory.sweep()
-
     @precondition(has_read)
-    @rule()
-    def ask_again(self) -> None:
-        self.world.ask_again()
+    @rule(sweeps=st.booleans(), asks=st.booleans())
+    def run_timers(self, sweeps: bool, asks: bool) -> None:
+        if sweeps:
+            self.world.inventory.sweep()
+        if asks:
+            self.world.ask_again()
 
     # the floor
 
@@ -165,14 +153,11 @@ class SagaMachine(RuleBasedStateMachine):
         self.world.pick(self._fulfillment(number), damaged)
 
     @precondition(has_fulfillments)
-    @rule(number=which)
-    def break_on_bench(self, number: int) -> None:
-        self.world.break_on_bench(self._fulfillment(number))
-
-    @precondition(has_fulfillments)
-    @rule(number=which)
-    def pack(self, number: int) -> None:
+    @rule(number=which, breaks=st.booleans())
+    def pack(self, number: int, breaks: bool) -> None:
         self.world.fulfillment.pack(self._fulfillment(number))
+        if breaks:
+            self.world.break_on_bench(self._fulfillment(number))
 
     @precondition(has_fulfillments)
     @rule(number=which, part=st.booleans())
@@ -194,12 +179,16 @@ class SagaMachine(RuleBasedStateMachine):
     def receive_goods(self, item: str, units: int) -> None:
         self.world.receive_goods(item, units)
 
-    @rule(item=items)
-    def count(self, item: str) -> None:
-        if item in self.world.counts:
+    @rule(item=items, at_once=st.booleans())
+    def count(self, item: str, at_once: bool) -> None:
+        self.world.begin_count(item)
+        if at_once:
             self.world.end_count(item)
-        else:
-            self.world.begin_count(item)
+
+    @precondition(lambda self: bool(self.world.counts))
+    @rule(number=which)
+    def end_count(self, number: int) -> None:
+        self.world.end_count(self._one(self.world.counts, number))
 
     # bottling
 

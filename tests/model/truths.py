@@ -33,8 +33,7 @@ def _level_is_sound(world: World, level: Level) -> None:
     for claim in claims:
         waits = claim.lines[name].backordered > 0
         require(not (waits and claim.live and level.room_for(claim) > 0), f"{name}: somebody waits for what is free")
-    if not world.building.lost_unseen[name]:
-        require(world.inventory.entries["found", name] == 0, f"{name}: more left the building than the books had")
+    require(world.inventory.entries["found", name] == 0, f"{name}: more left the building than the books had")
 
 
 def _claim_is_sound(claim: Claim) -> None:
@@ -128,7 +127,7 @@ def _batch_rests(world: World, batch: Batch) -> None:
 def _books_match(world: World, item_id: str) -> None:
     """Stock in the books is what the building has, or more by no more than what was lost unseen."""
     has, says = world.building.here(item_id), world.inventory.levels[item_id].current
-    unseen = world.building.lost_unseen[item_id]
+    unseen = world.building.unseen[item_id]
     require(has <= says <= has + unseen, f"books say {says} {item_id}, the building has {has} (unseen loss {unseen})")
     entries = world.inventory.entries
     moves = ("receipt", "batch_output", "sale", "material_issue", "material_return", "adjust", "count", "found", "scrap")

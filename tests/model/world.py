@@ -1,6 +1,7 @@
 """One world of the model: four services, the network between them, the building, and the people who work in it."""
 
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
 from uuid import UUID
 
@@ -50,7 +51,9 @@ class World:
             service.name: service for service in (self.order, self.inventory, self.fulfillment, self.bottling)
         }
         self.counts: dict[str, Counted] = {}
+        self.seen: dict[str, int] = {}
         self.tracking = 0
+        self.chance = Random(0)
 
     # the network delivers
 
@@ -67,14 +70,14 @@ class World:
         name, record = self.network.unpark(number)
         self._receive(name, [record])
 
-    def flow(self) -> None:
-        """Whatever waits is delivered, one by one, the longest unread partitions first."""
-        for _ in range(5_000):
+    def flow(self, records: int = 5_000) -> None:
+        """So many records are delivered, one by one, from any partition; without a number all that there are."""
+        for _ in range(records):
             pending = self.network.pending()
             if not pending:
                 return
-            self.deliver(pending[:1], 1)
-        require(False, "the messages never end")
+            self.deliver([self.chance.choice(pending)], 1)
+        require(records < 5_000, "the messages never end")
 
     def _follow(self) -> None:
         """People do what the screens say: put back what is not to be shipped, fetch what was issued."""
@@ -103,9 +106,11 @@ class World:
             )
         )
 
-    def cancel_items(self, order_id: str, units: int) -> None:
+    def cancel(self, order_id: str, units: int | None) -> None:
+        """The whole order, or so many units of its first line."""
         line = self.order.orders[order_id].lines[0]
-        self.order.cancel(order_id, ((line.product_id, min(units, line.quantity)),))
+        items = None if units is None else ((line.product_id, min(units, line.quantity)),)
+        self.order.cancel(order_id, items)
 
     # the floor
 
@@ -160,11 +165,16 @@ class World:
     # the store room
 
     def lose(self, item_id: str, units: int, seen: bool) -> None:
-        """Units vanish; what is seen is booked, unless the books need a count for it."""
+        """Units vanish; what is seen is booked, by a count where the books have promised the units."""
         units = min(units, self.building.shelf[item_id])
-        if units:
-            booked = seen and self.inventory.adjust(item_id, -units)
-            self.building.lose(item_id, units, booked)
+        if units == 0:
+            return
+        self.building.lose(item_id, units)
+        if seen and self.inventory.adjust(item_id, -units):
+            self.building.unseen[item_id] -= units
+        elif seen and item_id not in self.counts:
+            self.begin_count(item_id)
+            self.end_count(item_id)
 
     def receive_goods(self, item_id: str, units: int) -> None:
         self.building.receive(item_id, units)
@@ -174,13 +184,15 @@ class World:
         """Somebody counts shelf and bench and notes what the books say; only when no fact of it is on its way."""
         if item_id in self.counts or not self.is_quiet(item_id):
             return
-        level, id = self.inventory.levels[item_id], str(self.fulfillment.new_id())
-        self.counts[item_id] = Counted(id, item_id, self.building.here(item_id), level.current, level.held, "ann", "")
+        level, here = self.inventory.levels[item_id], self.building.here(item_id)
+        self.counts[item_id] = Counted(f"count of {item_id}", item_id, here, level.current, level.held, "ann", "")
+        self.seen[item_id] = self.building.unseen[item_id]
 
     def end_count(self, item_id: str) -> None:
         counted = self.counts.pop(item_id, None)
         if counted is not None:
             self.inventory.count(counted)
+            self.building.unseen[item_id] -= self.seen[item_id]
 
     def is_quiet(self, item_id: str) -> bool:
         """Whether inventory has heard of every unit that came, left, or was not found."""

@@ -1,0 +1,89 @@
+"""Each defence switched off alone turns the model red; otherwise nobody would know that it is needed."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from services.inventory.domain.claims import Claim
+from services.order import saga
+from services.order.domain.order import Order
+from tests.model.machine import SagaMachine
+from tests.model.services import Defences
+from tests.model.violation import Violation
+
+HISTORIES_MAX = 2_000
+"""Ten times and more what the slowest of these took to turn red."""
+
+
+class WithoutNewestSnapshot(SagaMachine):
+    defences = replace(Defences(), newest_snapshot_wins=False)
+
+
+class WithRefusedFacts(SagaMachine):
+    defences = replace(Defences(), facts_never_refused=False)
+
+
+class WithShortPicksWrittenOff(SagaMachine):
+    defences = replace(Defences(), short_picks_held_for_count=False)
+
+
+class WithoutInbox(SagaMachine):
+    defences = replace(Defences(), inbox=False)
+
+
+def _play(machine: type[SagaMachine]) -> None:
+    """The same histories in every run, without shrinking."""
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=HISTORIES_MAX,
+            stateful_step_count=60,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_if_the_last_to_arrive_counts_as_the_newest_the_saga_breaks() -> None:
+    with pytest.raises(Violation):
+        _play(WithoutNewestSnapshot)
+
+
+def test_if_a_shipment_without_a_hold_is_refused_the_books_are_wrong() -> None:
+    with pytest.raises(Violation, match="left, order says|books say"):
+        _play(WithRefusedFacts)
+
+
+def test_if_what_a_picker_does_not_find_is_written_off_the_books_are_wrong() -> None:
+    with pytest.raises(Violation, match="books say|more left the building"):
+        _play(WithShortPicksWrittenOff)
+
+
+def test_if_additive_effects_are_not_fenced_they_happen_twice() -> None:
+    with pytest.raises(Violation):
+        _play(WithoutInbox)
+
+
+def test_if_order_judges_a_cancel_alone_a_cancelled_order_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide_alone(asked: Order) -> saga.Decision:
+        return saga._decide_alone(asked, asked)
+
+    monkeypatch.setattr(saga, "_ask_fulfillment", decide_alone)
+    with pytest.raises(Violation):
+        _play(SagaMachine)
+
+
+def test_if_confirmed_holds_are_swept_an_order_that_expired_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lapsed(claim: Claim, now: datetime) -> bool:
+        return claim.kind == "order" and claim.live and claim.expires_at is not None and claim.expires_at <= now
+
+    monkeypatch.setattr(Claim, "lapsed", lapsed)
+    with pytest.raises(Violation):
+        _play(SagaMachine)
