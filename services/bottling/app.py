@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from services.bottling.api.alerts import alert_routes
 from services.bottling.api.batches import batch_routes, stuck_routes
 from services.bottling.api.recipes import recipe_routes
-from services.bottling.handlers import SUBSCRIPTIONS
-from services.bottling.jobs import JOBS
+from services.bottling.handlers import subscriptions
+from services.bottling.jobs import jobs
 from services.bottling.settings import BottlingSettings
 from shared.runtime.database import Database
 from shared.runtime.service import Service
@@ -29,9 +30,14 @@ def build(settings: BottlingSettings) -> Service:
         settings=settings,
         database=database,
         wakeups=wakeups,
-        subscriptions=SUBSCRIPTIONS,
-        jobs=JOBS,
-        routers=(recipe_routes(database, settings), batch_routes(database, settings), stuck_routes(database)),
+        subscriptions=subscriptions(settings.delays()),
+        jobs=jobs(settings.delays(), settings.ask_again_every_seconds),
+        routers=(
+            recipe_routes(database, settings),
+            batch_routes(database, settings),
+            stuck_routes(database),
+            alert_routes(database),
+        ),
         migrations=MIGRATIONS,
         path="/api/bottling",
     )

@@ -20,6 +20,25 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE TABLE alerts (
+    alert_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject_type text NOT NULL,
+    subject_id text NOT NULL,
+    name text NOT NULL,
+    detail text NOT NULL,
+    status text NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    note text,
+    resolved_at timestamp with time zone,
+    CONSTRAINT a_resolved_alert_tells_when CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
+    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['quality_below'::text, 'batch_late'::text, 'batch_failed'::text, 'saga_stuck'::text]))),
+    CONSTRAINT alert_status_is_known CHECK ((status = ANY (ARRAY['raised'::text, 'acknowledged'::text, 'resolved'::text]))),
+    CONSTRAINT an_acknowledged_alert_tells_by_whom CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL)))
+);
+
 CREATE TABLE batch_materials (
     batch_id uuid NOT NULL,
     place integer NOT NULL,
@@ -250,6 +269,9 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
+
 ALTER TABLE ONLY batch_materials
     ADD CONSTRAINT batch_materials_pkey PRIMARY KEY (batch_id, material_id);
 
@@ -306,11 +328,15 @@ CREATE UNIQUE INDEX one_batch_per_lot_code ON batches USING btree (lot_code);
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
+CREATE UNIQUE INDEX one_open_alert_of_a_kind_and_subject ON alerts USING btree (subject_id, kind) WHERE (status <> 'resolved'::text);
+
 CREATE INDEX questions_by_due_time ON questions USING btree (next_attempt_at);
 
 CREATE INDEX recipe_versions_by_age ON recipe_versions USING btree (created_at, recipe_id, version);
 
 CREATE INDEX recipes_by_product ON recipes USING btree (product_id);
+
+CREATE INDEX stuck_questions ON questions USING btree (batch_id) WHERE (attempts >= 2);
 
 ALTER TABLE ONLY batch_materials
     ADD CONSTRAINT batch_materials_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batches(batch_id);

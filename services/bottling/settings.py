@@ -1,8 +1,12 @@
 """Settings of the bottling service, from the environment."""
 
+from datetime import timedelta
+from typing import Annotated
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.bottling.domain.questions import Delays
 from shared.runtime.settings import ServiceSettings
 
 
@@ -12,3 +16,12 @@ class BottlingSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="BOTTLING_")
 
     batch_quantity_max: int = Field(100_000, ge=1, le=1_000_000)
+    ask_again_every_seconds: float = Field(1.0, gt=0, le=60)
+    ask_again_seconds: tuple[Annotated[float, Field(gt=0, le=86_400)], ...] = Field(
+        (10, 60, 300, 900), min_length=1, max_length=20
+    )
+    """Waits before a question without an answer is told again, a JSON list; the last one is repeated for ever."""
+
+    def delays(self) -> Delays:
+        """The same as decisions need them."""
+        return tuple(timedelta(seconds=seconds) for seconds in self.ask_again_seconds)

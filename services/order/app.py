@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from services.order.api.alerts import alert_routes
+from services.order.api.retrying import retry_routes
 from services.order.api.routes import routes
 from services.order.handlers import subscriptions
 from services.order.jobs import jobs
@@ -30,8 +32,8 @@ def build(settings: OrderSettings) -> Service:
         database=database,
         wakeups=wakeups,
         subscriptions=subscriptions(policy),
-        jobs=jobs(settings.ask_again_every_seconds),
-        routers=(routes(database, policy),),
+        jobs=jobs(policy, settings.ask_again_every_seconds),
+        routers=(alert_routes(database), retry_routes(database), routes(database, policy)),
         migrations=MIGRATIONS,
         path="/api/orders",
     )

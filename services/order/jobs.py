@@ -1,9 +1,20 @@
 """The order service's timers."""
 
+from services.order.domain.order import Policy
 from services.order.operations.asking_again import BATCH, ask_again
+from services.order.store.questions import count_stuck
 from shared.runtime.jobs import Job
+from shared.runtime.stuck import stuck_job
+from shared.runtime.transaction import Transaction
 
 
-def jobs(ask_again_every_seconds: float) -> tuple[Job, ...]:
-    """Asking again what was not answered; two instances never ask the same at once."""
-    return (Job("ask_again", every_seconds=ask_again_every_seconds, tick=ask_again, batch=BATCH),)
+def jobs(policy: Policy, ask_again_every_seconds: float) -> tuple[Job, ...]:
+    """Asking again what was not answered, two instances never the same at once; and counting what is stuck."""
+
+    async def ask(tx: Transaction) -> int:
+        return await ask_again(tx, policy)
+
+    return (
+        Job("ask_again", every_seconds=ask_again_every_seconds, tick=ask, batch=BATCH),
+        stuck_job("order", count_stuck),
+    )

@@ -1,6 +1,6 @@
 """An order's saga as a table: the steps, who answers them, what undoes them, and what to say next, decided purely."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, assert_never
@@ -56,13 +56,12 @@ STEPS: Final[tuple[Step, ...]] = (
 )
 STEP_OF: Final[Mapping[str, Step]] = {step.asks: step for step in STEPS}
 
-ASK_AGAIN_AFTER_SECONDS: Final = (10, 60, 300, 900)
-STUCK_AFTER_ATTEMPTS: Final = 2
+ASK_AGAIN_AFTER_SECONDS: Final = Policy().ask_again_seconds
 
 
-def seconds_to_next(attempts: int) -> int:
+def seconds_to_next(attempts: int, waits: Sequence[float] = ASK_AGAIN_AFTER_SECONDS) -> float:
     """How long to wait for an answer after the question was asked again `attempts` times."""
-    return ASK_AGAIN_AFTER_SECONDS[min(attempts, len(ASK_AGAIN_AFTER_SECONDS) - 1)]
+    return waits[min(attempts, len(waits) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,25 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE TABLE alerts (
+    alert_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject_type text NOT NULL,
+    subject_id text NOT NULL,
+    name text NOT NULL,
+    detail text NOT NULL,
+    status text NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    note text,
+    resolved_at timestamp with time zone,
+    CONSTRAINT a_resolved_alert_tells_when CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
+    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['saga_stuck'::text, 'promise_missed'::text]))),
+    CONSTRAINT alert_status_is_known CHECK ((status = ANY (ARRAY['raised'::text, 'acknowledged'::text, 'resolved'::text]))),
+    CONSTRAINT an_acknowledged_alert_tells_by_whom CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL)))
+);
+
 CREATE TABLE dead_letters (
     dead_letter_id uuid NOT NULL,
     topic text NOT NULL,
@@ -279,6 +298,9 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
+
 ALTER TABLE ONLY orders
     ADD CONSTRAINT an_upstream_order_exists_once UNIQUE (source, external_id);
 
@@ -330,6 +352,8 @@ CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
+CREATE UNIQUE INDEX one_open_alert_of_a_kind_and_subject ON alerts USING btree (subject_id, kind) WHERE (status <> 'resolved'::text);
+
 CREATE INDEX order_lines_of_a_product ON order_lines USING btree (product_id, order_id);
 
 CREATE INDEX order_shipments_of_an_order ON order_shipments USING btree (order_id);
@@ -337,3 +361,5 @@ CREATE INDEX order_shipments_of_an_order ON order_shipments USING btree (order_i
 CREATE INDEX orders_of_a_customer ON orders USING btree (customer_id, order_id);
 
 CREATE INDEX questions_by_next_attempt ON questions USING btree (next_attempt_at);
+
+CREATE INDEX stuck_questions ON questions USING btree (order_id) WHERE (attempts >= 2);

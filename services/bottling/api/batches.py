@@ -18,7 +18,9 @@ from services.bottling.api.bodies import (
 )
 from services.bottling.domain.batch import Status
 from services.bottling.domain.commands import Cancel, Command, Complete, Consume, Fail, Start
+from services.bottling.domain.questions import Delays
 from services.bottling.operations.batches import BatchCommand, PlanRequest, command_batches, plan_batches
+from services.bottling.operations.questions import hasten
 from services.bottling.settings import BottlingSettings
 from services.bottling.views.batches import BatchView, list_batches, read_batches
 from services.bottling.views.questions import list_stuck
@@ -42,7 +44,7 @@ from shared.runtime.http import (
 )
 from shared.runtime.idempotency import key_of
 from shared.runtime.openapi import documented
-from shared.runtime.problems import Refused, invalid, refused
+from shared.runtime.problems import Refused, invalid, problem, refused
 from shared.runtime.transaction import Transaction
 from shared.runtime.waiting import Waiting
 
@@ -51,23 +53,37 @@ CHECKED = {201: "The batch"}
 ILLEGAL = ("illegal-transition",)
 
 
-async def _plan(tx: Transaction, requests: Sequence[PlanRequest]) -> list[Answer]:
-    return [plan_answer(outcome) for outcome in await plan_batches(tx, requests)]
-
-
-async def _command(tx: Transaction, requests: Sequence[BatchCommand]) -> list[Answer]:
-    outcomes = await command_batches(tx, requests)
-    return [command_answer(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
+async def _hasten(tx: Transaction, batch_ids: Sequence[UUID]) -> list[Answer]:
+    found = await hasten(tx, batch_ids)
+    return [
+        problem("not-found", f"there is no batch {id}")
+        if asked is None
+        else Answer(200, {"batch_id": str(id), "asked": asked})
+        for id, asked in zip(batch_ids, found, strict=True)
+    ]
 
 
 class Desk:
     """Takes requests about batches in groups, and waits for inventory where a route does."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, delays: Delays) -> None:
         self._database = database
-        self._plans = Group(database, _plan, name="plans")
-        self._commands = Group(database, _command, name="batch-commands")
+        self._delays = delays
+        self._plans = Group(database, self._plan, name="plans")
+        self._commands = Group(database, self._command, name="batch-commands")
+        self._retries = Group(database, _hasten, name="retries")
         self._waiting: Waiting[BatchView] = Waiting(database.wakeups, self._read, name="batches")
+
+    async def _plan(self, tx: Transaction, requests: Sequence[PlanRequest]) -> list[Answer]:
+        return [plan_answer(outcome) for outcome in await plan_batches(tx, requests, self._delays)]
+
+    async def _command(self, tx: Transaction, requests: Sequence[BatchCommand]) -> list[Answer]:
+        outcomes = await command_batches(tx, requests, self._delays)
+        return [command_answer(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
+
+    async def retry(self, request: Request, caller: Caller, batch_id: str) -> Response:
+        """Has the batch's open question told again at once."""
+        return respond(await self._retries.submit(id_of(batch_id), key_of(request, caller)), request)
 
     async def _read(self, ids: Sequence[str]) -> Mapping[str, BatchView]:
         async with self._database.reading() as connection:
@@ -100,7 +116,7 @@ class Desk:
 def batch_routes(database: Database, settings: BottlingSettings) -> APIRouter:
     """Plan, command, list and read batches."""
     router = APIRouter(prefix=BATCHES, tags=["batches"])
-    desk = Desk(database)
+    desk = Desk(database, settings.delays())
     _add_commands(router, desk, settings)
     _add_production(router, desk)
     _add_reading(router, database)
@@ -130,6 +146,13 @@ def _add_commands(router: APIRouter, desk: Desk, settings: BottlingSettings) -> 
         """Give a batch up before its materials are issued; they are released."""
         given = await body(request, CancelBody)
         return await desk.command(request, caller, batch_id, Cancel(given.reason))
+
+    @router.post("/{batch_id}/retry", tags=["operations"], **documented())
+    async def retry_batch(
+        batch_id: str, request: Request, caller: Annotated[Caller, requires("operations")]
+    ) -> Response:
+        """Ask inventory again at once; `asked` is empty when nothing is open."""
+        return await desk.retry(request, caller, batch_id)
 
     @router.post("/{batch_id}/fail", **documented(FailBody, problems=ILLEGAL, waits=True))
     async def fail_batch(batch_id: str, request: Request, caller: Annotated[Caller, writer]) -> Response:

@@ -18,6 +18,7 @@ from services.bottling.domain.commands import (
     ShortOfMaterials,
     decide_command,
 )
+from services.bottling.domain.questions import DELAYS, Delays
 from services.bottling.domain.recipe import FieldProblem, Item, RecipeVersion, current_recipe, items_of
 from services.bottling.operations.telling import Telling, save_and_tell
 from services.bottling.store import batches as batch_store
@@ -61,7 +62,7 @@ PlanOutcome = BatchView | InvalidCommand
 CommandOutcome = BatchView | UnknownBatch | IllegalTransition | ShortOfMaterials | InvalidCommand
 
 
-async def plan_batches(tx: Transaction, requests: Sequence[PlanRequest]) -> list[PlanOutcome]:
+async def plan_batches(tx: Transaction, requests: Sequence[PlanRequest], delays: Delays = DELAYS) -> list[PlanOutcome]:
     """Plans batches and asks inventory for their materials; an id that is written already is answered as it is."""
     ids = [request.batch_id for request in requests]
     known = await batch_store.known_batches(tx, ids)
@@ -82,7 +83,7 @@ async def plan_batches(tx: Transaction, requests: Sequence[PlanRequest]) -> list
             refused[request.batch_id] = decision
         else:
             planned.append(decision)
-    await save_and_tell(tx, planned, [Telling(batch, "batch.planned") for batch in planned], now)
+    await save_and_tell(tx, planned, [Telling(batch, "batch.planned") for batch in planned], now, delays)
     views = await read_batches(tx, ids)
     return [refused.get(id) or views[str(id)] for id in ids]
 
@@ -108,7 +109,9 @@ def _no_recipe(request: PlanRequest) -> FieldProblem:
     return FieldProblem(f"there is no recipe {request.recipe_id}{made}", "/recipe_id")
 
 
-async def command_batches(tx: Transaction, requests: Sequence[BatchCommand]) -> list[CommandOutcome]:
+async def command_batches(
+    tx: Transaction, requests: Sequence[BatchCommand], delays: Delays = DELAYS
+) -> list[CommandOutcome]:
     """Carries out commands in their order, several for one batch too; asks and tells what follows from them."""
     batches = await batch_store.lock_batches(tx, (request.batch_id for request in requests))
     checks = [request.request_id for request in requests if isinstance(request.command, Inspect)]
@@ -116,7 +119,7 @@ async def command_batches(tx: Transaction, requests: Sequence[BatchCommand]) -> 
     now = await tx.clock()
     work = _Work(batches, now)
     outcomes = [None if request.request_id in known else work.carry_out(request) for request in requests]
-    await save_and_tell(tx, work.changed(), work.tellings, now)
+    await save_and_tell(tx, work.changed(), work.tellings, now, delays)
     if work.inspections:
         await batch_store.insert_inspections(tx, work.inspections)
     views = await read_batches(tx, sorted(batches))
@@ -161,7 +164,7 @@ class _Work:
             self.tellings.append(Telling(accepted.batch, accepted.told, cause))
 
 
-async def hear_of_materials(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+async def hear_of_materials(tx: Transaction, events: Sequence[Event[Any]], delays: Delays = DELAYS) -> None:
     """Moves batches on by inventory's newest snapshot of each; those of unknown batches are passed over."""
     causes = {(event.subject, event.version): event.id for event in events}
     snapshots = newest([snapshot_of(event) for event in events])
@@ -171,7 +174,7 @@ async def hear_of_materials(tx: Transaction, events: Sequence[Event[Any]]) -> No
     for id in batches:
         snapshot = snapshots[str(id)]
         work.hear(snapshot, causes[snapshot.batch_id, snapshot.version])
-    await save_and_tell(tx, work.changed(), work.tellings, now)
+    await save_and_tell(tx, work.changed(), work.tellings, now, delays)
 
 
 def _ids_of(snapshots: Mapping[str, Snapshot]) -> list[UUID]:

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from services.bottling.domain.batch import QUESTIONS, Batch, Told
 from services.bottling.domain.cost import Cost
-from services.bottling.domain.questions import next_attempt_at
+from services.bottling.domain.questions import Delays, next_attempt_at
 from services.bottling.store import batches as batch_store
 from services.bottling.store import questions as question_store
+from services.bottling.store.alerts import resolve_stuck
 from services.bottling.store.questions import Question
 from shared.contracts.bottling import (
     BatchCancelled,
@@ -38,7 +39,9 @@ class Telling:
     cause: UUID | None = None
 
 
-async def save_and_tell(tx: Transaction, batches: Sequence[Batch], tellings: Sequence[Telling], now: datetime) -> None:
+async def save_and_tell(
+    tx: Transaction, batches: Sequence[Batch], tellings: Sequence[Telling], now: datetime, delays: Delays
+) -> None:
     """Writes batches, locked before or new, publishes what is told, and keeps exactly the open questions."""
     if not batches:
         return
@@ -48,17 +51,24 @@ async def save_and_tell(tx: Transaction, batches: Sequence[Batch], tellings: Seq
         payload = payload_of(telling.batch, telling.told, now)
         tx.publish(payload, version=telling.batch.version, cause=telling.cause)
         if telling.told in QUESTIONS:
-            questions[telling.batch.batch_id] = _question(telling, payload, now)
-    if questions:
-        await question_store.save_questions(tx, list(questions.values()), now)
-    answered = [batch.batch_id for batch in batches if batch.answered]
+            questions[telling.batch.batch_id] = _question(telling, payload, now, delays)
+    await _keep_questions(tx, list(questions.values()), [batch.batch_id for batch in batches if batch.answered], now)
+
+
+async def _keep_questions(tx: Transaction, asked: Sequence[Question], answered: Sequence[UUID], now: datetime) -> None:
+    """What was answered or asked anew is stuck no longer."""
+    moved: list[str] = []
+    if asked:
+        moved += await question_store.save_questions(tx, asked, now)
     if answered:
-        await question_store.delete_questions(tx, answered)
+        moved += await question_store.delete_questions(tx, answered)
+    if moved:
+        await resolve_stuck(tx, sorted(set(moved)), now)
 
 
-def _question(telling: Telling, payload: BatchSnapshot, now: datetime) -> Question:
-    text = payload.model_dump_json()
-    return Question(telling.batch.batch_id, telling.told, telling.batch.version, text, 0, next_attempt_at(now, 0))
+def _question(telling: Telling, payload: BatchSnapshot, now: datetime, delays: Delays) -> Question:
+    text, due = payload.model_dump_json(), next_attempt_at(now, 0, delays)
+    return Question(telling.batch.batch_id, telling.told, telling.batch.version, text, 0, due)
 
 
 def payload_of(batch: Batch, told: Told, now: datetime) -> BatchSnapshot:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from asyncpg import Record
+
+from services.bottling.domain.questions import STUCK_AFTER
 from shared.runtime.transaction import Transaction
 
 
@@ -33,12 +36,13 @@ SET type = excluded.type,
     asked_at = excluded.asked_at,
     attempts = 0,
     next_attempt_at = excluded.next_attempt_at
+RETURNING questions.batch_id, coalesce(old.attempts, 0) AS attempts
 """
 
 
-async def save_questions(tx: Transaction, questions: Sequence[Question], asked_at: datetime) -> None:
-    """Keeps the newest question of each batch, locked before."""
-    await tx.execute(
+async def save_questions(tx: Transaction, questions: Sequence[Question], asked_at: datetime) -> list[str]:
+    """Keeps the newest question of each batch, locked before; returns the batches whose older one was stuck."""
+    rows = await tx.fetch(
         SAVE_QUESTIONS,
         [question.batch_id for question in questions],
         [question.type for question in questions],
@@ -47,14 +51,19 @@ async def save_questions(tx: Transaction, questions: Sequence[Question], asked_a
         [question.next_attempt_at for question in questions],
         asked_at,
     )
+    return _stuck(rows)
 
 
-DELETE_QUESTIONS = "DELETE FROM questions WHERE batch_id = ANY ($1::uuid[])"
+def _stuck(rows: Sequence[Record]) -> list[str]:
+    return [str(row["batch_id"]) for row in rows if row["attempts"] >= STUCK_AFTER]
 
 
-async def delete_questions(tx: Transaction, batch_ids: Sequence[UUID]) -> None:
-    """Drops the questions of batches, locked before, that inventory has answered."""
-    await tx.execute(DELETE_QUESTIONS, list(batch_ids))
+DELETE_QUESTIONS = "DELETE FROM questions WHERE batch_id = ANY ($1::uuid[]) RETURNING batch_id, attempts"
+
+
+async def delete_questions(tx: Transaction, batch_ids: Sequence[UUID]) -> list[str]:
+    """Drops the questions of batches, locked before, that inventory has answered; returns those that were stuck."""
+    return _stuck(await tx.fetch(DELETE_QUESTIONS, list(batch_ids)))
 
 
 TAKE_DUE_QUESTIONS = """
@@ -88,3 +97,26 @@ async def postpone_questions(tx: Transaction, questions: Sequence[Question]) -> 
         [question.attempts for question in questions],
         [question.next_attempt_at for question in questions],
     )
+
+
+HASTEN_QUESTIONS = """
+UPDATE questions
+SET next_attempt_at = clock_timestamp()
+FROM (SELECT batch_id FROM questions WHERE batch_id = ANY ($1::uuid[]) ORDER BY batch_id FOR UPDATE) AS open
+WHERE questions.batch_id = open.batch_id
+RETURNING questions.batch_id, questions.type
+"""
+
+
+async def hasten_questions(tx: Transaction, batch_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Makes the open question of each batch due now; returns their types."""
+    return {row["batch_id"]: row["type"] for row in await tx.fetch(HASTEN_QUESTIONS, list(batch_ids))}
+
+
+COUNT_STUCK = "SELECT count(*) FROM questions WHERE attempts >= 2"
+
+
+async def count_stuck(tx: Transaction) -> int:
+    """Batches whose question is stuck."""
+    found: int = await tx.fetchval(COUNT_STUCK)
+    return found

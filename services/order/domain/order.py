@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Status = Literal[
     "rejected",
@@ -34,15 +34,18 @@ ON_SHORTAGE: tuple[OnShortage, ...] = ("reject", "backorder", "partial")
 HoldStatus = Literal["active", "confirmed", "rejected", "expired", "closed"]
 Basis = Literal["stock", "batch", "lead_days"]
 RejectReason = Literal["insufficient_stock", "unknown_product", "invalid"]
+STUCK_AFTER_ATTEMPTS: Final = 2
+"""A question that was asked again so often is stuck; statements on stuck ones say the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an installation decides about its orders."""
+    """What an installation decides about its orders; the last of `ask_again_seconds` is repeated for ever."""
 
     currency: str = "EUR"
     shipping_lead_days: int = 2
     late_confirm_seconds: int = 86_400
+    ask_again_seconds: tuple[float, ...] = (10, 60, 300, 900)
 
 
 @dataclass(frozen=True, slots=True)

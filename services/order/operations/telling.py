@@ -9,7 +9,8 @@ from uuid import UUID
 from services.order.domain.delivery import estimate
 from services.order.domain.order import Order, Policy
 from services.order.operations.payloads import Context, payload_of
-from services.order.saga import ASK_AGAIN_AFTER_SECONDS, STEP_OF, Decision, Neighbour, Said
+from services.order.saga import STEP_OF, Decision, Neighbour, Said
+from services.order.store.alerts import resolve_stuck
 from services.order.store.history import Entry, add_history
 from services.order.store.orders import load_recipients, save_orders
 from services.order.store.questions import Question, drop_questions, put_questions
@@ -83,11 +84,21 @@ async def tell(tx: Transaction, changes: Sequence[Change], now: datetime, policy
                 question = _question(change.order, said, payload, now)
                 questions[question.order_id, question.neighbour] = question
     answered = [pair for change in changes for pair in _answered(change)]
-    if answered:
-        await drop_questions(tx, answered)
-    if questions:
-        await put_questions(tx, list(questions.values()), ASK_AGAIN_AFTER_SECONDS[0])
+    await _keep_questions(tx, answered, list(questions.values()), now, policy)
     await add_history(tx, entries)
+
+
+async def _keep_questions(
+    tx: Transaction, answered: Sequence[tuple[str, str]], asked: Sequence[Question], now: datetime, policy: Policy
+) -> None:
+    """What was answered or asked anew is stuck no longer."""
+    moved: list[str] = []
+    if answered:
+        moved += await drop_questions(tx, answered)
+    if asked:
+        moved += await put_questions(tx, asked, policy.ask_again_seconds[0])
+    if moved:
+        await resolve_stuck(tx, sorted(set(moved)), now)
 
 
 async def _contexts(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> dict[str, Context]:

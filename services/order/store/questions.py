@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from asyncpg import Record
+
+from services.order.domain.order import STUCK_AFTER_ATTEMPTS
 from shared.runtime.transaction import Transaction
 
 
@@ -31,12 +34,16 @@ ON CONFLICT (order_id, neighbour) DO UPDATE
 SET event = excluded.event, version = excluded.version, payload = excluded.payload, asked_at = excluded.asked_at,
     attempts = 0, next_attempt_at = excluded.next_attempt_at
 WHERE questions.version < excluded.version
+RETURNING questions.order_id, coalesce(old.attempts, 0) AS attempts
 """
 
 
-async def put_questions(tx: Transaction, questions: Sequence[Question], first_seconds: int) -> None:
-    """Remembers the newest question to each neighbour of an order; `questions` names each pair once."""
-    await tx.execute(
+async def put_questions(tx: Transaction, questions: Sequence[Question], first_seconds: float) -> list[str]:
+    """Remembers the newest question to each neighbour of an order; `questions` names each pair once.
+
+    Returns the orders whose older question was stuck.
+    """
+    rows = await tx.fetch(
         PUT_QUESTIONS,
         [question.order_id for question in questions],
         [question.neighbour for question in questions],
@@ -46,19 +53,25 @@ async def put_questions(tx: Transaction, questions: Sequence[Question], first_se
         [question.asked_at for question in questions],
         float(first_seconds),
     )
+    return _stuck(rows)
+
+
+def _stuck(rows: Sequence[Record]) -> list[str]:
+    return [str(row["order_id"]) for row in rows if row["attempts"] >= STUCK_AFTER_ATTEMPTS]
 
 
 DROP_QUESTIONS = """
 DELETE FROM questions
 USING unnest($1::uuid[], $2::text[]) AS answered (order_id, neighbour)
 WHERE questions.order_id = answered.order_id AND questions.neighbour = answered.neighbour
+RETURNING questions.order_id, questions.attempts
 """
 
 
-async def drop_questions(tx: Transaction, answered: Sequence[tuple[str, str]]) -> None:
-    """Forgets what was answered; the orders are locked, so nobody asks meanwhile."""
+async def drop_questions(tx: Transaction, answered: Sequence[tuple[str, str]]) -> list[str]:
+    """Forgets what was answered; the orders are locked, so nobody asks meanwhile. Returns those that were stuck."""
     order_ids = [UUID(order_id) for order_id, _ in answered]
-    await tx.execute(DROP_QUESTIONS, order_ids, [neighbour for _, neighbour in answered])
+    return _stuck(await tx.fetch(DROP_QUESTIONS, order_ids, [neighbour for _, neighbour in answered]))
 
 
 LOCK_DUE_QUESTIONS = """
@@ -96,7 +109,7 @@ WHERE questions.order_id = new.order_id AND questions.neighbour = new.neighbour
 """
 
 
-async def postpone_questions(tx: Transaction, asked: Sequence[tuple[Question, int, int]], now: datetime) -> None:
+async def postpone_questions(tx: Transaction, asked: Sequence[tuple[Question, int, float]], now: datetime) -> None:
     """Writes for each (question, attempts, seconds) how often it was asked again and when it is due next."""
     await tx.execute(
         POSTPONE_QUESTIONS,
@@ -106,3 +119,31 @@ async def postpone_questions(tx: Transaction, asked: Sequence[tuple[Question, in
         [float(seconds) for _, _, seconds in asked],
         now,
     )
+
+
+HASTEN_QUESTIONS = """
+UPDATE questions
+SET next_attempt_at = clock_timestamp()
+FROM (
+    SELECT order_id, neighbour FROM questions WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, neighbour FOR UPDATE
+) AS open
+WHERE questions.order_id = open.order_id AND questions.neighbour = open.neighbour
+RETURNING questions.order_id, questions.event
+"""
+
+
+async def hasten_questions(tx: Transaction, order_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Makes every open question of these orders due now; returns (order, event) of each."""
+    rows = await tx.fetch(HASTEN_QUESTIONS, [UUID(order_id) for order_id in order_ids])
+    return sorted((str(row["order_id"]), row["event"]) for row in rows)
+
+
+COUNT_STUCK = """
+SELECT count(DISTINCT order_id) FROM questions WHERE attempts >= 2
+"""
+
+
+async def count_stuck(tx: Transaction) -> int:
+    """Orders with a question that is stuck."""
+    found: int = await tx.fetchval(COUNT_STUCK)
+    return found

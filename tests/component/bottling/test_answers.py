@@ -200,3 +200,29 @@ async def test_two_instances_ask_each_question_once(plant: Plant) -> None:
     done = await asyncio.gather(*(tick_once(plant.database, JOBS[0]) for _ in range(4)))
     assert sum(done) == 30
     assert len(await plant.told()) == 60
+
+
+async def test_a_silent_inventory_raises_an_alert_until_it_answers(plant: Plant) -> None:
+    batch = await plant.planned(10)
+    for wait, alerts in ((10, 0), (60, 1), (300, 1)):
+        await pass_time(plant, wait)
+        assert await tick_once(plant.database, JOBS[0]) == 1
+        assert len((await plant.get("alerts?status=raised"))["items"]) == alerts
+    [alert] = (await plant.get("alerts"))["items"]
+    assert (alert["kind"], alert["subject_type"], alert["subject_id"]) == ("saga_stuck", "batch", batch["batch_id"])
+    assert alert["detail"] == "batch.planned: no answer from inventory"
+    seen = await plant.post(f"alerts/{alert['alert_id']}/acknowledge", {"note": "known"})
+    assert (seen.status_code, seen.json()["status"], seen.json()["note"]) == (200, "acknowledged", "known")
+    await plant.say(batch, "reserved", 1)
+    assert [one["status"] for one in (await plant.get("alerts"))["items"]] == ["resolved"]
+    assert (await plant.post(f"alerts/{alert['alert_id']}/acknowledge")).status_code == 409
+
+
+async def test_an_operator_has_an_open_question_told_at_once(plant: Plant) -> None:
+    batch = await plant.planned(10)
+    answer = await plant.post(f"batches/{batch['batch_id']}/retry")
+    assert (answer.status_code, answer.json()) == (200, {"batch_id": batch["batch_id"], "asked": ["batch.planned"]})
+    assert await tick_once(plant.database, JOBS[0]) == 1
+    await plant.say(batch, "reserved", 1)
+    assert (await plant.post(f"batches/{batch['batch_id']}/retry")).json()["asked"] == []
+    assert (await plant.post("batches/0197f000-0000-7000-8000-000000000000/retry")).status_code == 404

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.order.domain.order import Policy
 from services.order.jobs import jobs
 from shared.runtime.jobs import tick_once
 from tests.component.order.conftest import NOW, Shop, held, item_event, submitted, until
@@ -286,7 +287,7 @@ async def test_a_product_and_its_first_order_may_come_in_one_batch(shop: Shop) -
 
 async def test_an_open_question_is_asked_again_word_by_word(shop: Shop) -> None:
     order_id = await shop.placed()
-    [ask_again] = jobs(1.0)
+    ask_again, _ = jobs(Policy(), 1.0)
     assert await tick_once(shop.database, ask_again) == 0
     waits = [await shop.count(WAITS)]
     for _ in range(4):
@@ -303,7 +304,7 @@ async def test_an_open_question_is_asked_again_word_by_word(shop: Shop) -> None:
 
 async def test_a_question_asked_again_twice_is_stuck_until_it_is_answered(shop: Shop) -> None:
     order_id = await shop.placed()
-    [ask_again] = jobs(1.0)
+    ask_again, _ = jobs(Policy(), 1.0)
     for stuck in (False, False, True):
         assert (await shop.get(f"/{order_id}"))["stuck"] is stuck
         await shop.count(DUE_NOW)
@@ -322,7 +323,7 @@ async def test_the_newest_question_to_a_neighbour_is_the_one_asked_again(shop: S
     await shop.put(order_id, "cancel")
     await shop.deliver(shop.stock(order_id, "reserved", "active", 1, held()))
     await shop.count(DUE_NOW)
-    assert await tick_once(shop.database, jobs(1.0)[0]) == 1
+    assert await tick_once(shop.database, jobs(Policy(), 1.0)[0]) == 1
     assert [type for type, _, _ in await shop.told(order_id)] == ["order.created", "order.cancelled", "order.cancelled"]
 
 
