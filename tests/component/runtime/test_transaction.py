@@ -133,6 +133,7 @@ async def test_events_of_a_key_share_a_shard_and_are_numbered_in_order(database:
 
 async def test_partitions_are_made_once_and_unsent_events_are_never_dropped(database: Database) -> None:
     async with database.transaction() as tx:
+        await keep_partitions(tx, MESSAGING)
         assert await keep_partitions(tx, MESSAGING) == 0
         old = datetime.now(UTC) - timedelta(days=3)
         start = old.replace(minute=0, second=0, microsecond=0)
