@@ -13,7 +13,12 @@ from shared.runtime.wakeups import Wakeups
 TRANSACTION_SECONDS_MAX: Final = 30
 """No transaction lives longer (Postgres ends it), so a number that is missing after twice that is never filled."""
 
+BY_INDEX: Final = {"enable_seqscan": "off"}
+"""For every session: a plan made while a table (or the next hour's partition) was empty would else read it from end to
+end for ever, also inside the checks of foreign keys; batches are looked up by key."""
+
 _SESSION: Final = {
+    **BY_INDEX,
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "15s",

@@ -11,6 +11,7 @@ import asyncpg
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from shared.runtime.database import BY_INDEX
 from shared.runtime.http import answered
 
 NOT_WRITABLE_SECONDS_MAX: Final = 5.0
@@ -67,7 +68,9 @@ async def watch(health: Health, dsn: str, unsent: Unsent, stop: asyncio.Event) -
     while not stop.is_set():
         try:
             async with asyncio.timeout(LOOK_SECONDS_MAX):
-                connection = await asyncpg.connect(dsn, server_settings={"application_name": "flacon-health"})
+                connection = await asyncpg.connect(
+                    dsn, server_settings={"application_name": "flacon-health", **BY_INDEX}
+                )
             await _look_on(health, connection, unsent, stop)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             health.saw_postgres(f"{type(error).__name__}: {error}".rstrip(": "))

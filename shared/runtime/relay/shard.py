@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 import structlog
 
+from shared.runtime.database import BY_INDEX
 from shared.runtime.kafka.connection import first_of, full_jitter, stopped_within
 from shared.runtime.kafka.metrics import GAPS, SENT
 from shared.runtime.kafka.publisher import Publisher, Sendable
@@ -28,6 +29,9 @@ FLUSH_SECONDS: Final = 5.0
 BEGINNING: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 _SESSION: Final = {
+    **BY_INDEX,
+    # The outbox is read in the order of its key, never sorted.
+    "enable_bitmapscan": "off",
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     "timezone": "UTC",
