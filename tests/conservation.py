@@ -11,6 +11,7 @@ from shared.contracts.catalog import SERVICES, read_by
 from tests.shop import Shop, until
 
 AT_REST = ("cancelled", "fulfilled", "rejected", "expired")
+BATCH_AT_REST = ("completed", "failed", "cancelled")
 UNDONE = ("rejected", "expired")
 RECORDS = ("flacon_records_handled_total", "flacon_records_duplicate_total", "flacon_records_dead_total")
 
@@ -140,6 +141,28 @@ def _assert_bench(where: str, order: dict[str, Any], line: dict[str, Any], packe
     assert packed["picked"] <= line["held"], f"{where}: more on the bench than promised"
     if order["status"] in AT_REST:
         assert (packed["picked"], packed["target"]) == (0, packed["shipped"]), where
+
+
+async def assert_batch_agrees(shop: Shop, batch_id: str) -> Books:
+    """Batch, reservations and ledger say the same; nothing is held for a batch that ended."""
+    batch = await shop.get("bottling", f"/api/bottling/batches/{batch_id}")
+    rows = await shop.every("inventory", f"/api/inventory/reservations?batch_id={batch_id}")
+    books = await books_of(shop, batch_id)
+    holds = {row["item_id"]: row for row in rows}
+    for material in batch["materials"]:
+        item = material["material_id"]
+        where = f"{batch_id} {batch['status']} {item}"
+        held, queued, deducted, given_up = (
+            holds[item][name] if item in holds else 0 for name in ("held", "backordered", "deducted", "cancelled")
+        )
+        assert (material["held"] or 0, material["backordered"] or 0) == (held, queued), where
+        assert (books.promised[item], books.left[item]) == (held, deducted), where
+        if item in holds:
+            assert holds[item]["want"] == held + queued + deducted + given_up, where
+        if batch["status"] in BATCH_AT_REST:
+            assert (held, queued) == (0, 0), where
+        await assert_item_agrees(shop, item, "materials")
+    return books
 
 
 async def assert_item_agrees(shop: Shop, item_id: str, kind: str = "products") -> None:

@@ -264,8 +264,8 @@ async def test_a_cancel_and_a_parcel_at_once_are_judged_by_fulfillment(system: S
             for number in range(40)
         )
         orders = await until(lambda: _processing(shop, "race", 40), what="40 orders to be picked")
-        parcels, *answers = await asyncio.gather(
-            shop.ship_what_is_there(), *(cancelled(shop, order_id) for order_id in orders)
+        parcels, answers = await asyncio.gather(
+            shop.ship_what_is_there(), asyncio.gather(*(cancelled(shop, order_id) for order_id in orders))
         )
         await quiet(shop)
         ended = [await shop.status(order_id) for order_id in orders]
