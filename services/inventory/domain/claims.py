@@ -195,13 +195,17 @@ def newest_of_batches(questions: Iterable[BatchQuestion]) -> list[BatchQuestion]
     return sorted(found.values(), key=lambda asked: (asked.type not in gives_back, asked.asked_at, asked.batch_id))
 
 
-def waiting(claims: Mapping[str, Claim], item_id: str) -> list[QueueKey]:
-    """The queue of an item, as far as these claims are it."""
-    return sorted(
-        claim.key
-        for claim in claims.values()
-        if claim.live and (line := claim.lines.get(item_id)) is not None and line.backordered > 0
-    )
+def waiting(claims: Mapping[str, Claim]) -> dict[str, list[QueueKey]]:
+    """The queue of each item, as far as these claims are it."""
+    queues: dict[str, list[QueueKey]] = {}
+    for claim in claims.values():
+        if claim.live:
+            for line in claim.lines.values():
+                if line.backordered > 0:
+                    queues.setdefault(line.item_id, []).append(claim.key)
+    for queue in queues.values():
+        queue.sort()
+    return queues
 
 
 def holders(claims: Mapping[str, Claim], item_id: str) -> list[Claim]:

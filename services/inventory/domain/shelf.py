@@ -63,7 +63,7 @@ class Shelf:
     touched: dict[str, Claim] = field(default_factory=dict)
     loaded: Mapping[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
     cause: str | None = None
-    _queues: dict[str, list[QueueKey]] = field(default_factory=dict)
+    _queues: dict[str, list[QueueKey]] | None = None
 
     def level(self, item_id: str) -> Level:
         level = self.levels.get(item_id)
@@ -99,10 +99,9 @@ class Shelf:
         leaving = min(quantity, line.backordered)
         if leaving > 0:
             self._wait(claim, line, -leaving)
-            if line.backordered == 0 and line.item_id in self._queues:
-                queue = self._queues[line.item_id]
-                if claim.key in queue:
-                    queue.remove(claim.key)
+            queue = self.queue(line.item_id)
+            if line.backordered == 0 and claim.key in queue:
+                queue.remove(claim.key)
         return leaving
 
     def _wait(self, claim: Claim, line: Line, change: int) -> None:
@@ -134,9 +133,9 @@ class Shelf:
 
     def queue(self, item_id: str) -> list[QueueKey]:
         """The item's queue as far as it was loaded, with those that joined since."""
-        if item_id not in self._queues:
-            self._queues[item_id] = waiting(self.claims, item_id)
-        return self._queues[item_id]
+        if self._queues is None:
+            self._queues = waiting(self.claims)
+        return self._queues.setdefault(item_id, [])
 
     def fill(self, item_id: str) -> None:
         """Gives what is available to those that wait, in order; what lies beyond the horizon is left to a job."""
@@ -151,7 +150,7 @@ class Shelf:
                 break
             if not self._fill_line(level, self.claims[key[2]]):
                 left.append(key)
-        self._queues[item_id] = left
+        queue[:] = left
 
     def _fill_line(self, level: Level, claim: Claim) -> bool:
         line = claim.lines[level.item_id]
