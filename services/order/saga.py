@@ -82,30 +82,33 @@ class Decision:
     def say(self, event: str) -> "Decision":
         """This and one event more; a question is remembered by its version."""
         version = self.order.version + 1
-        asked = _remember(replace(self.order, version=version), event)
-        return Decision(asked, (*self.said, Said(event, version)))
+        return Decision(_remember(self.order, event, version), (*self.said, Said(event, version)))
 
 
-def _remember(order: Order, event: str) -> Order:
+def _remember(order: Order, event: str, version: int) -> Order:
     step = STEP_OF.get(event)
     if step is None:
-        return _remember_told(order, event)
+        return _remember_told(order, event, version)
     if step.neighbour == "inventory":
-        known = tuple(replace(line, cancelled_known=max(line.cancelled_known, line.cancelled)) for line in order.lines)
-        closed = order.version if event == "order.cancelled" and order.has_ended else order.closed_version
-        return replace(order, lines=known, stock_asked=order.version, closed_version=closed)
+        closed = version if event == "order.cancelled" and order.has_ended else order.closed_version
+        lines = tuple(_known_to_inventory(line) for line in order.lines)
+        return replace(order, version=version, lines=lines, stock_asked=version, closed_version=closed)
     if event == "order.cancellation_requested":
-        return replace(order, cancel_version=order.version)
+        return replace(order, version=version, cancel_version=version)
     targets = tuple(replace(line, target=target_of(line), target_short=line.short) for line in order.lines)
-    return replace(order, lines=targets, ready_version=order.version)
+    return replace(order, version=version, lines=targets, ready_version=version)
 
 
-def _remember_told(order: Order, event: str) -> Order:
+def _known_to_inventory(line: Line) -> Line:
+    return line if line.cancelled <= line.cancelled_known else replace(line, cancelled_known=line.cancelled)
+
+
+def _remember_told(order: Order, event: str, version: int) -> Order:
     if event == "order.confirmed":
-        return replace(order, confirmation_told=True)
+        return replace(order, version=version, confirmation_told=True)
     if event == "order.expired":
-        return replace(order, expiry_told=True)
-    return order
+        return replace(order, version=version, expiry_told=True)
+    return replace(order, version=version)
 
 
 def accept(draft: Order) -> Decision:
@@ -126,8 +129,9 @@ def decide(before: Order, now: Order) -> Decision:
     lapsed = now.stock_status == "expired"
     # What was refused is no confirmation any more, or the next question would take a hold that nobody asked for.
     stands = now.confirm and (not lapsed or now.inventory_owes_answer)
-    order = replace(now, status=status_of(now), confirm=stands, expiry_told=now.expiry_told and lapsed)
-    decision = Decision(order)
+    status, told = status_of(now), now.expiry_told and lapsed
+    same = (status, stands, told) == (now.status, now.confirm, now.expiry_told)
+    decision = Decision(now if same else replace(now, status=status, confirm=stands, expiry_told=told))
     for event, is_due in RULES:
         if is_due(before, decision.order):
             decision = decision.say(event)

@@ -153,4 +153,6 @@ def _apply_fulfillment(order: Order, answer: FulfillmentAnswer) -> Order:
 def _with_fulfillment(line: Line, told: FulfillmentLine | None, closed: bool) -> Line:
     shipped = max(line.shipped, told.shipped if told else 0)
     given_up = line.quantity - shipped if closed else (told.cancelled if told else 0)
-    return replace(line, shipped=shipped, cancelled=max(line.cancelled, given_up))
+    cancelled = max(line.cancelled, given_up)
+    unchanged = (shipped, cancelled) == (line.shipped, line.cancelled)
+    return line if unchanged else replace(line, shipped=shipped, cancelled=cancelled)

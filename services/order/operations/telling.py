@@ -57,6 +57,8 @@ class Change:
 def estimated(change: Change, now: datetime, policy: Policy) -> Change:
     """The change with the delivery estimate of the new state."""
     day, basis = estimate(change.order, now.date(), policy.shipping_lead_days)
+    if (day, basis) == (change.order.estimated_delivery, change.order.estimated_delivery_basis):
+        return change
     order = replace(change.order, estimated_delivery=day, estimated_delivery_basis=basis)
     return replace(change, decision=replace(change.decision, order=order))
 

@@ -151,9 +151,10 @@ async def lock_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, Or
 
 
 def _line_of(row: Record) -> Line:
-    fields = {name: row[name] for name in Line.__slots__ if name != "lots"}
-    lots = row["lots"]
-    return Line(**fields, lots=() if lots == "[]" else tuple(json.loads(lots)))
+    """The columns of LOAD_LINES after the order's id are the fields of a line, in their order."""
+    fields = [*row][1:]
+    fields[-1] = () if fields[-1] == "[]" else tuple(json.loads(fields[-1]))
+    return Line(*fields)
 
 
 def _order_of(row: Record, lines: tuple[Line, ...]) -> Order:
