@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -21,11 +20,11 @@ def whole(
     """Fulfillments in the order of their heads; the parts' rows come sorted by order id, then by their own place."""
     lines_of, parcels_of, shipments_of = (_by_order(rows) for rows in (lines, parcels, shipments))
     return [
-        replace(
-            _head(row),
-            lines={line["product_id"]: _line(line) for line in lines_of.get(row["order_id"], ())},
-            parcels=tuple(map(_parcel, parcels_of.get(row["order_id"], ()))),
-            shipments=tuple(map(_shipment, shipments_of.get(row["order_id"], ()))),
+        _head(
+            row,
+            {line["product_id"]: _line(line) for line in lines_of.get(row["order_id"], ())},
+            tuple(map(_parcel, parcels_of.get(row["order_id"], ()))),
+            tuple(map(_shipment, shipments_of.get(row["order_id"], ()))),
         )
         for row in heads
     ]
@@ -35,7 +34,9 @@ def _by_order(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return {order_id: list(group) for order_id, group in groupby(rows, key=lambda row: str(row["order_id"]))}
 
 
-def _head(row: Row) -> Fulfillment:
+def _head(
+    row: Row, lines: dict[str, Line], parcels: tuple[Parcel, ...], shipments: tuple[Shipment, ...]
+) -> Fulfillment:
     return Fulfillment(
         order_id=row["order_id"],
         fulfillment_id=row["fulfillment_id"],
@@ -48,6 +49,9 @@ def _head(row: Row) -> Fulfillment:
         priority=row["priority"],
         requested_delivery=row["requested_delivery"],
         ship_to=row["ship_to"],
+        lines=lines,
+        parcels=parcels,
+        shipments=shipments,
     )
 
 

@@ -147,8 +147,7 @@ class Fulfillment:
 
 def settle(fulfillment: Fulfillment, changed: Iterable[Line]) -> Fulfillment:
     """The fulfillment with these lines put in order; what is no longer packed is taken out of its parcels."""
-    news = {line.product_id: settled(line, fulfillment.closed) for line in changed}
-    lines = {**fulfillment.lines, **{id: line for id, line in news.items() if line != fulfillment.lines.get(id)}}
+    lines = {**fulfillment.lines, **{line.product_id: settled(line, fulfillment.closed) for line in changed}}
     return replace(fulfillment, lines=lines, parcels=unpacked_to(fulfillment.parcels, lines))
 
 
@@ -165,14 +164,13 @@ def settled(line: Line, closed: bool) -> Line:
     unknown = max(0, line.short - line.short_known)
     wanted = min(line.wanted, may_ship + unknown)
     picked = min(line.picked, may_ship - line.shipped)
-    return replace(
-        line,
-        cancelled=cancelled,
-        wanted=wanted,
-        picked=picked,
-        packed=min(line.packed, picked),
-        target=max(wanted - unknown, picked + line.shipped),
-    )
+    packed = min(line.packed, picked)
+    target = max(wanted - unknown, picked + line.shipped)
+    if (cancelled, wanted, picked, packed, target) == (
+        line.cancelled, line.wanted, line.picked, line.packed, line.target
+    ):  # fmt: skip
+        return line
+    return replace(line, cancelled=cancelled, wanted=wanted, picked=picked, packed=packed, target=target)
 
 
 def unpacked_to(parcels: tuple[Parcel, ...], lines: Mapping[str, Line]) -> tuple[Parcel, ...]:
