@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test component system e2e contracts schema bench
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts schema bench
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -29,8 +29,8 @@ check: .venv/.synced ## format, lint, types, imports, unit, contract and structu
 	@$(MAKE) --no-print-directory format lint imports
 	@$(MAKE) --no-print-directory -j2 types quick
 
-test: check ## everything: check, component and system tests, and the containers where Docker answers
-	@$(MAKE) --no-print-directory component system $(if $(filter 1,$(FLACON_E2E)),e2e)
+test: check ## everything: check, the model of the saga, component and system tests, and the containers where Docker answers
+	@$(MAKE) --no-print-directory model component system $(if $(filter 1,$(FLACON_E2E)),e2e)
 
 contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catalog of events
 	@$(RUN) shared.contracts
@@ -55,6 +55,9 @@ imports: .venv/.synced
 
 quick: .venv/.synced
 	@$(BIN)/pytest tests/unit tests/contract tests/structure -n $(WORKERS)
+
+model: .venv/.synced ## random histories of the whole saga: make model [FLACON_MODEL_HISTORIES=1000] [FLACON_MODEL_STEPS=60]
+	@$(BIN)/pytest tests/model -n $(WORKERS)
 
 component: .venv/.synced
 	@$(BIN)/pytest tests/component -n $(WORKERS)

@@ -16,6 +16,7 @@ from services.bottling.domain.commands import Command
 from services.bottling.domain.questions import next_attempt_at
 from services.bottling.domain.recipe import Ingredient, Recipe, RecipeVersion
 from services.bottling.operations import batches as bottling_operations
+from services.bottling.operations.telling import Telling
 from services.bottling.operations.telling import payload_of as batch_payload
 from services.fulfillment import handlers as fulfillment_handlers
 from services.fulfillment import operations as fulfillment_operations
@@ -187,7 +188,9 @@ class OrderService(Service):
             self.network.publish(payload, said.version, counted.cause)
             if telling._is_open(order, said):
                 due = self.clock.now + timedelta(seconds=saga.seconds_to_next(0))
-                self.questions[order.order_id, saga.STEP_OF[said.event].neighbour] = Question(payload, said.version, due)
+                self.questions[order.order_id, saga.STEP_OF[said.event].neighbour] = Question(
+                    payload, said.version, due
+                )
 
     def _keep_its_end(self, change: telling.Change) -> None:
         before, after = change.before, change.order
@@ -386,7 +389,7 @@ class BottlingService(Service):
 
     def plan(self, batch_id: UUID, product_id: str, units: int) -> None:
         batch = plan(batch_id, _recipe(product_id), units, {}, self.clock.now)
-        self._save([batch], [bottling_operations.Telling(batch, "batch.planned")])
+        self._save([batch], [Telling(batch, "batch.planned")])
 
     def command(self, batch_id: UUID, command: Command) -> bool:
         """Whether it was accepted."""
@@ -403,7 +406,7 @@ class BottlingService(Service):
             work.hear(snapshots[str(id)], UUID(int=0))
         self._save(work.changed(), work.tellings)
 
-    def _save(self, batches: Sequence[Batch], tellings: Sequence[bottling_operations.Telling]) -> None:
+    def _save(self, batches: Sequence[Batch], tellings: Sequence[Telling]) -> None:
         """As `save_and_tell`: the batches, what is told, what is asked, what was answered."""
         self.batches.update({batch.batch_id: batch for batch in batches})
         for told in tellings:

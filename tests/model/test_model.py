@@ -16,7 +16,7 @@ PARTS = 4
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_history_keeps_the_truths_and_comes_to_rest(part: int) -> None:
     """Told apart only so that several processes can share the work."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         SagaMachine,
         settings=settings(
             max_examples=-(-HISTORIES // PARTS),

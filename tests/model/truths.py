@@ -9,6 +9,9 @@ from tests.model.building import MATERIALS, OPENING, PRODUCTS
 from tests.model.violation import require
 from tests.model.world import World
 
+MOVES = ("receipt", "batch_output", "sale", "material_issue", "material_return", "adjust", "count", "found", "scrap")
+"""Entries that change how many units there are."""
+
 
 def check_always(world: World) -> None:
     """True in every prefix of a history."""
@@ -130,7 +133,17 @@ def _books_match(world: World, item_id: str) -> None:
     unseen = world.building.unseen[item_id]
     require(has <= says <= has + unseen, f"books say {says} {item_id}, the building has {has} (unseen loss {unseen})")
     entries = world.inventory.entries
-    moves = ("receipt", "batch_output", "sale", "material_issue", "material_return", "adjust", "count", "found", "scrap")
+    moves = (
+        "receipt",
+        "batch_output",
+        "sale",
+        "material_issue",
+        "material_return",
+        "adjust",
+        "count",
+        "found",
+        "scrap",
+    )
     moved = OPENING + sum(entries[type, item_id] for type in moves)
     require(moved == says, f"the ledger of {item_id} adds up to {moved}, the level is {says}")
 
@@ -139,4 +152,6 @@ def check_counted(world: World) -> None:
     """After a count of everything the books are the building, and nothing is pending."""
     for item_id, level in world.inventory.levels.items():
         has = world.building.here(item_id)
-        require((level.current, level.held) == (has, 0), f"counted {has} {item_id}, books {level.current}, {level.held}")
+        require(
+            (level.current, level.held) == (has, 0), f"counted {has} {item_id}, books {level.current}, {level.held}"
+        )

@@ -245,10 +245,15 @@ class World:
                 return Fail("spilled", self._consumed(id, units))
 
     def _consumed(self, id: UUID, units: int) -> dict[str, int]:
-        """Never more than was fetched and what the shelf still has."""
-        return {
-            item: min(units, self.building.line[str(id), item] + self.building.shelf[item]) for item in MATERIALS
-        }
+        """Never more than was fetched and what the shelf has, besides what is set aside for other batches."""
+        line, shelf = self.building.line, self.building.shelf
+        spare = {item: max(0, shelf[item] - self._set_aside(item)) for item in MATERIALS}
+        return {item: min(units, line[str(id), item] + spare[item]) for item in MATERIALS}
+
+    def _set_aside(self, item_id: str) -> int:
+        """Units that were issued to batches whose people have not heard of it."""
+        claims = (claim for claim in self.inventory.claims.values() if claim.status == "issued")
+        return sum(claim.lines[item_id].issued for claim in claims if (claim.id, item_id) not in self.building.line)
 
     # timers
 
@@ -292,7 +297,7 @@ class World:
 
     def _finish_step(self, id: UUID, wish: Wish) -> None:
         batch = self.bottling.batches[id]
-        if wish == "consume" and batch.asked == "consume" or wish == "fail" and batch.quantity_good:
+        if (wish == "consume" and batch.asked == "consume") or (wish == "fail" and batch.quantity_good):
             return
         if wish == "inspect" and batch.quantity_produced == batch.quantity_planned:
             return
