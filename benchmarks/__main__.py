@@ -77,10 +77,11 @@ class Benchmark:
         return found
 
     async def _limit(self, script: StraightLine, batch: int) -> Limit:
+        await script.warm_up(batch)
         before = await self._meters.read()
         pace = await script.run(batch, LIMIT_SECONDS)
         cpu = spent(before, await self._meters.read())
-        return Limit(batch, pace.rate, {part: seconds / pace.written * 1000 for part, seconds in cpu.items()})
+        return Limit(batch, pace.rate, {part: seconds / pace.orders * 1000 for part, seconds in cpu.items()})
 
     def _wanted(self, name: str) -> bool:
         return not self._only or any(name.startswith(wanted) for wanted in self._only)

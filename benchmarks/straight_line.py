@@ -1,7 +1,7 @@
 """The straight-line limit: the rows and messages of an order without services. Its work is fixed for good.
 
 What Flacon does is measured against this script, so nothing in it may change: not the tables, their keys and columns,
-not the number of rows, not the messages, not the two lanes. A faster way to write it is another script.
+not the number of rows, not the messages, not that one batch follows the other; a faster way is another script.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ from shared.runtime.clock import new_id
 DATABASE: Final = "straight_line"
 TOPIC: Final = "straight-line.events"
 PARTITIONS: Final = 4
-LANES: Final = 2
 LINES: Final = 3
 LEDGER_ROWS: Final = 6
 STATUS_CHANGES: Final = 5
@@ -84,11 +83,10 @@ STATUSES: Final = ("created", "confirmed", "processing", "partially_fulfilled", 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How far the script got in the time measured, and how much it wrote with warm-up and end."""
+    """How far the script got."""
 
     orders: int
     seconds: float
-    written: int
 
     @property
     def rate(self) -> float:
@@ -96,33 +94,26 @@ class Pace:
 
 
 class StraightLine:
-    """Two lanes; in each one batch after the other: a transaction, then its messages, acknowledged."""
+    """One batch after the other: a transaction, then its messages, acknowledged."""
 
-    def __init__(self, pool: Any, producer: Any) -> None:
-        self._pool = pool
+    def __init__(self, connection: Any, producer: Any) -> None:
+        self._connection = connection
         self._producer = producer
-        self._done = 0
+
+    async def warm_up(self, batch: int) -> None:
+        """Empties the tables and writes for 2 s."""
+        await self._connection.execute(EMPTY)
+        await self.run(batch, WARM_UP_SECONDS)
 
     async def run(self, batch: int, seconds: float) -> Pace:
-        """Writes batches of that many orders for so long, after 2 s of warm-up."""
-        async with self._pool.acquire() as connection:
-            await connection.execute(EMPTY)
-        self._done = 0
-        until = time.monotonic() + WARM_UP_SECONDS + seconds
-        lanes = [asyncio.create_task(self._lane(batch, until)) for _ in range(LANES)]
-        await asyncio.sleep(WARM_UP_SECONDS)
-        before, started = self._done, time.monotonic()
-        await asyncio.sleep(seconds)
-        orders, took = self._done - before, time.monotonic() - started
-        await asyncio.gather(*lanes)
-        return Pace(orders, took, self._done)
-
-    async def _lane(self, batch: int, until: float) -> None:
-        while time.monotonic() < until:
+        """Writes batches of that many orders for so long."""
+        orders, started = 0, time.monotonic()
+        while (took := time.monotonic() - started) < seconds:
             ids = [new_id() for _ in range(batch)]
             await self._write(ids)
             await self._produce(ids)
-            self._done += batch
+            orders += batch
+        return Pace(orders, took)
 
     async def _write(self, ids: list[UUID]) -> None:
         """Thirty-five rows of each order, one statement a table."""
@@ -130,7 +121,8 @@ class StraightLine:
         products = [f"BENCH-{(id.int + line * 331) % PRODUCTS:04d}" for id in ids for line in range(LINES)]
         by_line = list(_times(ids, LINES))
         by_message = list(_times(ids, MESSAGES))
-        async with self._pool.acquire() as connection, connection.transaction():
+        connection = self._connection
+        async with connection.transaction():
             await connection.execute(INSERT_ORDERS, ids, now)
             await connection.execute(INSERT_ITEMS, by_line, [*range(LINES)] * len(ids), products)
             await connection.execute(INSERT_RESERVATIONS, by_line, products)
@@ -181,18 +173,17 @@ async def straight_line(stack: Stack) -> AsyncIterator[StraightLine]:
     admin = stack.postgres["admin"]
     await create_database(admin, DATABASE)
     await _make_topic(stack)
-    pool = await asyncpg.create_pool(with_database(admin, DATABASE), min_size=LANES, max_size=LANES)
+    connection: Any = await asyncpg.connect(with_database(admin, DATABASE))
     producer = AIOKafkaProducer(
         bootstrap_servers=stack.kafka, enable_idempotence=True, max_batch_size=1024 * 1024, max_request_size=2**23
     )
     await producer.start()
     try:
-        async with pool.acquire() as connection:
-            await connection.execute(SCHEMA)
-        yield StraightLine(pool, producer)
+        await connection.execute(SCHEMA)
+        yield StraightLine(connection, producer)
     finally:
         await producer.stop()
-        await pool.close()
+        await connection.close()
         await drop_database(admin, DATABASE)
 
 
