@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts schema bench
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts schema saga bench
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -37,6 +37,9 @@ contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catal
 
 schema: .venv/.synced ## write every service's schema.sql from its migrations
 	@FLACON_WRITE_SCHEMA=1 $(BIN)/pytest tests/component/test_schema.py
+
+saga: .venv/.synced ## draw the saga anew in docs/saga.md
+	@FLACON_WRITE_SAGA=1 $(BIN)/pytest tests/unit/order/test_picture.py
 
 bench: .venv/.synced ## orders per second beside the straight-line limit, on a stack of its own: about 11 minutes
 	@$(RUN) benchmarks
