@@ -61,6 +61,7 @@ async def _all_handled(shop: Shop, consumer: AIOKafkaConsumer) -> bool:
     topics = sorted({event.name for service in SERVICES for event in read_by(service)})
     places = {name: range(await _partitions(consumer, shop.stack.topic_prefix + name)) for name in topics}
     spots = [TopicPartition(shop.stack.topic_prefix + name, number) for name in topics for number in places[name]]
+    consumer.assign(spots)
     ends = await consumer.end_offsets(spots)
     for service in SERVICES:
         read = await _records_read(shop, service)

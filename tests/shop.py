@@ -249,6 +249,7 @@ class Shop:
         topics = [self.stack.topic_prefix + event.name for event in read_by(service)]
         described = await admin.describe_topics(topics)
         places = [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
+        consumer.assign(places)  # one look for all topics; without it there is one for each
         ends = await consumer.end_offsets(places)
         committed = await admin.list_consumer_group_offsets(self.stack.topic_prefix + service)
         done = {place: offset.offset for place, offset in committed.items()}
