@@ -30,6 +30,8 @@ DRAIN_SILENT_SECONDS: Final = 30.0
 SUBMIT_MAX: Final = 250
 PAUSE_SECONDS: Final = 0.01
 SUBMITTED: Final = "order.submitted"
+WAVE_SECONDS: Final = 1.0
+"""By REST the shops place orders, and the warehouse goes round once a second."""
 
 
 class Lost(Exception):
@@ -118,6 +120,7 @@ class Load:
     name: str
     kind: Kind
     feed: Feed
+    wave_seconds: float = 0.0
 
     async def measure(self, stack: Stack, meters: Meters, seconds: float, number: int) -> Figures:
         """Warm-up, `seconds` of steady state, then until the last order is delivered and every unit accounted for.
@@ -129,7 +132,7 @@ class Load:
         async with watching(stack) as seen:
             run = Run(f"{self.name}-{number}".replace(" ", "-"), Book(self.kind, f"{self.name}-{number}"), seen)
             async with asyncio.TaskGroup() as tasks:
-                warehouse = tasks.create_task(Warehouse(stack, seen.listed).run())
+                warehouse = tasks.create_task(Warehouse(stack, seen.listed, self.wave_seconds).run())
                 feeding = tasks.create_task(self.feed(stack, run))
                 steady = await _measured(meters, seconds, run)
                 run.stop.set()
@@ -231,7 +234,7 @@ def _durations(run: Run, steady: Steady, step: str) -> list[float]:
 LOADS: Final = (
     Load("kafka uniform", "uniform", through_kafka),
     Load("kafka hot", "hot", through_kafka),
-    Load("rest 1", "uniform", through_rest(1)),
-    Load("rest 32", "uniform", through_rest(32)),
-    Load("rest 128", "uniform", through_rest(128)),
+    Load("rest 1", "uniform", through_rest(1), WAVE_SECONDS),
+    Load("rest 32", "uniform", through_rest(32), WAVE_SECONDS),
+    Load("rest 128", "uniform", through_rest(128), WAVE_SECONDS),
 )

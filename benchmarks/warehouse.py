@@ -1,4 +1,4 @@
-"""The warehouse: picks, ships and delivers in bulk, each step as soon as there is something to do."""
+"""The warehouse: picks, ships and delivers in bulk, at once or in waves."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,9 +15,13 @@ Step = Callable[[list[str]], Awaitable[None]]
 
 
 class Warehouse:
-    """Takes fulfillments as they are listed and carries each to its delivery."""
+    """Takes fulfillments as they are listed and carries each to its delivery.
 
-    def __init__(self, stack: Stack, listed: asyncio.Queue[str]) -> None:
+    A step begins so many seconds after there is something to do, with all that came until then.
+    """
+
+    def __init__(self, stack: Stack, listed: asyncio.Queue[str], wave_seconds: float) -> None:
+        self._wave = wave_seconds
         self._url = stack.services["fulfillment"]
         self._token = token_for(stack.jwt_secret, subject="warehouse")
         self._listed = listed
@@ -32,9 +36,9 @@ class Warehouse:
             Connection(self._url, self._token) as delivering,
             asyncio.TaskGroup() as group,
         ):
-            group.create_task(_each(self._listed, lambda ids: self._pick(picking, ids)))
-            group.create_task(_each(self._picked, lambda ids: self._ship(shipping, ids)))
-            group.create_task(_each(self._shipped, lambda ids: self._deliver(delivering, ids)))
+            group.create_task(self._each(self._listed, lambda ids: self._pick(picking, ids)))
+            group.create_task(self._each(self._picked, lambda ids: self._ship(shipping, ids)))
+            group.create_task(self._each(self._shipped, lambda ids: self._deliver(delivering, ids)))
 
     async def _pick(self, connection: Connection, ids: list[str]) -> None:
         await _bulk(connection, "pick", [{"fulfillment_id": id} for id in ids])
@@ -48,14 +52,14 @@ class Warehouse:
     async def _deliver(self, connection: Connection, ids: list[str]) -> None:
         await _bulk(connection, "deliver", [{"shipment_id": id} for id in ids])
 
-
-async def _each(queue: "asyncio.Queue[str]", step: Step) -> None:
-    """Does a step with all that waits for it, up to 500 at a time."""
-    while True:
-        ids = [await queue.get()]
-        while len(ids) < BULK_MAX and not queue.empty():
-            ids.append(queue.get_nowait())
-        await step(ids)
+    async def _each(self, queue: "asyncio.Queue[str]", step: Step) -> None:
+        """Does a step with all that waits for it, up to 500 at a time."""
+        while True:
+            ids = [await queue.get()]
+            await asyncio.sleep(self._wave)
+            while len(ids) < BULK_MAX and not queue.empty():
+                ids.append(queue.get_nowait())
+            await step(ids)
 
 
 def _hand_on(queue: "asyncio.Queue[str]", ids: list[str]) -> None:
