@@ -1,5 +1,6 @@
 """The four services in memory: their own values as state, their own decisions, each call one transaction."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -103,7 +104,7 @@ class Question:
     attempts: int = 0
 
 
-class Service:
+class Service(ABC):
     """What every service has: a clock, an inbox, and a way to publish."""
 
     name = ""
@@ -124,8 +125,9 @@ class Service:
         if fresh:
             self.handle(fresh)
 
+    @abstractmethod
     def handle(self, events: Sequence[Record]) -> None:
-        raise NotImplementedError
+        """What the events bring, in one transaction."""
 
 
 class OrderService(Service):

@@ -103,6 +103,10 @@ def _line_agrees(world: World, order: Order, product_id: str) -> None:
     booked = world.inventory.claims[order.order_id].lines.get(product_id)
     deducted = booked.deducted if booked else 0
     require(told.shipped == left == deducted, f"{left} left, order says {told.shipped}, inventory {deducted}")
+    asked = told.quantity if order.on_shortage == "reject" or order.cancel_whole else told.cancel_asked
+    require(told.given_up <= asked or order.status == "rejected", f"given up though nobody asked for it: {told}")
+    if booked is not None and world.inventory.claims[order.order_id].live:
+        require(booked.want == told.quantity, f"{told.quantity} were ordered, the claim is {booked}")
     if order.status in ("fulfilled", "cancelled"):
         require(told.shipped + told.given_up == told.quantity, f"ended with a unit that nobody accounts for: {told}")
     if booked is not None and not order.has_ended:
