@@ -1,5 +1,6 @@
 """Events out of order: before their predecessor, late, replayed from the dead letters, after the order ended."""
 
+import asyncio
 import random
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from shared.contracts.catalog import EVENTS
 from tests.conservation import assert_at_rest, assert_books_balance, assert_order_agrees
 from tests.installation import System
 from tests.shop import Shop, until
-from tests.staging import cancelled, confirm, order_of, places, send
+from tests.staging import cancelled, confirm, order_of, pick, places, send
 from tests.totals import totals
 
 SEED = 20261122
@@ -27,8 +28,7 @@ async def test_questions_that_come_before_their_predecessors_end_as_in_order(sys
     async with Shop(system.stack) as shop:
         for name in ("first-a", "first-b", "first-c"):
             await shop.product(name, 9)
-        await system.fleet.stop("inventory-1")
-        await system.fleet.stop("fulfillment-1")
+        await asyncio.gather(*(system.fleet.stop(name) for name in ("inventory-1", "fulfillment-1")))
         confirmed, gone, some = [
             (await shop.order([(name, 4)], wait=0)).json()["order_id"] for name in ("first-a", "first-b", "first-c")
         ]
@@ -56,6 +56,27 @@ async def test_questions_that_come_before_their_predecessors_end_as_in_order(sys
         assert books[1].promised["first-b"] == 0
         assert places(await order_of(shop, some), "shipped", "cancelled") == [(2, 2)]
         await assert_books_balance(shop)
+
+
+async def test_a_closed_order_keeps_what_left_until_inventory_hears_of_the_parcel(system: System) -> None:
+    async with Shop(system.stack) as shop:
+        await shop.product("kept-rose", 9)
+        order_id = await shop.ordered([("kept-rose", 4)], auto_confirm=True)
+        await pick(shop, order_id)
+        await system.fleet.stop("inventory-1")
+        await send(shop, order_id, "kept-1", {"kept-rose": 3})
+        await shop.becomes(order_id, "partially_fulfilled")
+        parcel = await _taken_off(shop, "fulfillment.shipped", {order_id})
+        await cancelled(shop, order_id, wait=0)
+        await shop.becomes(order_id, "fulfilled")
+        await system.fleet.start_instance("inventory-1")
+        assert (await cancelled(shop, order_id)).json()["stock_released"] is True
+        assert await shop.levels("kept-rose") == (9, 3, 6)
+        await _put_back(shop, "fulfillment.shipped", parcel)
+        await shop.settled()
+        books = await assert_order_agrees(shop, order_id)
+        assert books.causes("kept-rose") == {"reserve": 4, "release": 1, "sale": 3}
+        assert await shop.levels("kept-rose") == (6, 0, 6)
 
 
 async def test_a_parcel_parked_as_a_dead_letter_counts_when_it_is_replayed_after_the_order_ended(
