@@ -1,6 +1,6 @@
 """Products and materials: made once, changed by version, told to the other services."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -75,22 +75,32 @@ class Stale:
 
 async def make_items(tx: Transaction, items: Sequence[Item]) -> list[Item | AlreadyExists]:
     """Makes the items that are new; the same content again is the same item."""
-    found: dict[int, Item | AlreadyExists] = {}
-    for position, item in sorted(enumerate(items), key=lambda one: one[1].id):
-        now = await tx.clock()
-        if await level_rows.insert_item(tx, item.id, (item.kind, *item.values), now):
-            _tell(tx, item, 1, now)
-            await _alert(tx, item, 0, frozenset(), now)
-            await level_rows.note_changes(tx, [item.id])
-            found[position] = item
-        else:
-            found[position] = await _as_known(tx, item)
-    return [found[position] for position in range(len(items))]
+    first: dict[str, Item] = {}
+    for item in items:
+        first.setdefault(item.id, item)
+    known = await _known(tx, first) if first else {}
+    return [item if known[item.id] == item else AlreadyExists(item.id) for item in items]
 
 
-async def _as_known(tx: Transaction, item: Item) -> Item | AlreadyExists:
-    known = item_of((await level_rows.read_items(tx, [item.id]))[item.id])
-    return known if known == item else AlreadyExists(item.id)
+async def _known(tx: Transaction, items: Mapping[str, Item]) -> dict[str, Item]:
+    """Each of these ids as it is by now: just made, or there before."""
+    now = await tx.clock()
+    rows = [(item.id, item.kind, *item.values) for item in items.values()]
+    made = {id: items[id] for id in await level_rows.insert_items(tx, rows, now)}
+    await _tell_of_new(tx, list(made.values()), now)
+    taken = sorted(items.keys() - made.keys())
+    there = await level_rows.read_items(tx, taken) if taken else {}
+    return made | {id: item_of(row) for id, row in there.items()}
+
+
+async def _tell_of_new(tx: Transaction, items: Sequence[Item], now: datetime) -> None:
+    for item in items:
+        _tell(tx, item, 1, now)
+    raised = [(item.id, kind) for item in items for kind in sorted(_alerts(item, 0))]
+    if raised:
+        await alerts.raise_(tx, raised, now)
+    if items:
+        await level_rows.note_changes(tx, [item.id for item in items])
 
 
 async def change_items(tx: Transaction, changes: Sequence[Change]) -> list[Item | NoSuchItem | Stale]:
@@ -118,11 +128,15 @@ async def change_items(tx: Transaction, changes: Sequence[Change]) -> list[Item 
 
 async def _alert(tx: Transaction, item: Item, available: int, before: frozenset[AlertKind], now: datetime) -> None:
     """New levels may call for other alerts than the old ones."""
-    after = alert_kinds(available, item.min_stock_level, item.reorder_point) if item.active else frozenset()
+    after = _alerts(item, available)
     if before - after:
         await alerts.resolve(tx, [(item.id, kind) for kind in sorted(before - after)], now)
     if after - before:
         await alerts.raise_(tx, [(item.id, kind) for kind in sorted(after - before)], now)
+
+
+def _alerts(item: Item, available: int) -> frozenset[AlertKind]:
+    return alert_kinds(available, item.min_stock_level, item.reorder_point) if item.active else frozenset()
 
 
 async def _change(tx: Transaction, item: Item) -> int:

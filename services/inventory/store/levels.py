@@ -1,5 +1,6 @@
 """Statements on items and their levels; the stock rows are locked first of all, by id."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -129,23 +130,29 @@ async def take_fills_due(tx: Transaction) -> list[str]:
     return [row["item_id"] for row in await tx.fetch(TAKE_FILLS_DUE)]
 
 
-INSERT_ITEM = """
-INSERT INTO items (id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
-                   alternatives, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
-ON CONFLICT (id) DO NOTHING
-RETURNING id
+INSERT_ITEMS = """
+WITH made AS (
+    INSERT INTO items (id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
+                       alternatives, created_at, updated_at)
+    SELECT id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
+           ARRAY(SELECT jsonb_array_elements_text(alternatives::jsonb)), $11, $11
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
+                $8::bigint[], $9::integer[], $10::text[])
+         AS new (id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
+                 alternatives)
+    ORDER BY id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+INSERT INTO stock (item_id, version) SELECT id, 1 FROM made ORDER BY id RETURNING item_id
 """
 
-INSERT_STOCK = "INSERT INTO stock (item_id, version) VALUES ($1, 1)"
 
-
-async def insert_item(tx: Transaction, id: str, values: Sequence[Any], now: datetime) -> bool:
-    """False if the id is taken; `values` in the order of the columns from `kind` to `alternatives`."""
-    made = await tx.fetchval(INSERT_ITEM, id, *values, now)
-    if made is not None:
-        await tx.execute(INSERT_STOCK, id)
-    return made is not None
+async def insert_items(tx: Transaction, rows: Sequence[Sequence[Any]], now: datetime) -> list[str]:
+    """The ids that were not taken, sorted; each row in the order of the columns to `alternatives`, each id once."""
+    *columns, alternatives = (list(column) for column in zip(*rows, strict=True))
+    texts = [json.dumps(ids) for ids in alternatives]
+    return [row["item_id"] for row in await tx.fetch(INSERT_ITEMS, *columns, texts, now)]
 
 
 UPDATE_ITEM = """
