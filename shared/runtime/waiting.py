@@ -15,7 +15,7 @@ builtin_id = id
 
 POLL_SECONDS: Final = 0.5
 GAP_SECONDS: Final = 0.003
-FIRST_VIEW_SECONDS: Final = 2.0
+FIRST_VIEW_SECONDS: Final = 5.0
 
 _waiting = Gauge("flacon_requests_waiting", "Requests that wait for an answer of the saga", ["name"])
 _log = structlog.get_logger()

@@ -320,7 +320,7 @@ async def test_a_key_makes_a_plan_one_batch_and_answers_as_it_is_now(plant: Plan
     body = {"recipe_id": "rose", "quantity": 10}
     first = await plant.post("batches", body, Idempotency_Key="one")
     await plant.say(first.json(), "reserved", 1)
-    again = await plant.post("batches", body, Idempotency_Key="one")
+    again = await plant.post("batches", body, Idempotency_Key="one", Prefer="wait=10")
     assert (first.status_code, again.status_code, again.json()["status"]) == (202, 201, "ready")
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.json()["batch_id"] == first.json()["batch_id"]
