@@ -265,3 +265,12 @@ def test_deliver_again_is_no_news() -> None:
     assert isinstance(first, Done)
     assert isinstance(second, Done)
     assert (first.news, second.news, first.shipment) == (True, False, second.shipment)
+
+
+def test_units_both_reported_short_and_cancelled_lower_the_target_once() -> None:
+    floor = heard(ready(1, ready_line("A", 5)))
+    floor.pick(PickLine("A", 0, 2, "missing"))
+    assert (floor.line().target, floor.hears(cancel(2, {"A": 2}))) == (3, "cancelled")
+    assert (floor.line().cancelled, floor.line().target) == (2, 3)
+    floor.hears(ready(3, ready_line("A", 5, short=2, cancelled=2)))
+    assert floor.line().target == 3

@@ -233,3 +233,16 @@ def test_an_answered_question_stays_answered_and_a_shipped_unit_stays_shipped() 
     dialogue.inventory("confirmed", stock("rose", held=2, deducted=3), answers=0).expect("partially_fulfilled")
     assert not dialogue.order.inventory_owes_answer
     assert dialogue.order.lines[0].shipped == 3
+
+
+def test_no_target_follows_a_cancel_that_found_everything_shipped() -> None:
+    dialogue = shipping().cancel(rose=5).expect("cancelling", "cancellation_requested")
+    dialogue.fulfillment(left("rose", 5)).expect("fulfilled", "fulfilled")
+
+
+def test_a_closed_fulfillment_stays_closed_whatever_is_heard_after() -> None:
+    dialogue = shipping().fulfillment(left("rose", 2, cancelled=3), closed=True)
+    dialogue.expect("fulfilled", "cancelled", "fulfilled")
+    dialogue.fulfillment(left("rose", 2)).expect("fulfilled")
+    assert dialogue.order.fulfillment_closed
+    assert dialogue.cancelled() == {"rose": 3}

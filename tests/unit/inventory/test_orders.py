@@ -1,0 +1,153 @@
+"""Questions of orders, one dialogue per rule: hold, confirm, lapse, close."""
+
+import pytest
+
+from services.inventory.domain.claims import Asked, Refused
+from tests.unit.inventory.warehouse import Warehouse, level
+
+ROSE = Asked("rose", 5)
+
+
+def test_closing_keeps_a_parcel_in_flight_and_releases_the_rest() -> None:
+    house = Warehouse(rose=10)
+    house.asks("o1", 1, ROSE, confirm=True)
+    house.closes("o1", 2, Asked("rose", 5, shipped=3))
+    assert (house.line("o1", "rose"), house.posted()) == ((3, 0, 0, 2), [("release", -2)])
+    told = house.ships("o1", rose=3)
+    assert (house.line("o1", "rose"), house.posted()) == ((0, 0, 3, 2), [("sale", -3)])
+    assert told is not None and not told.unheld
+    assert house.stock("rose") == (7, 0, 0, 0)
+
+
+def test_closing_after_the_parcel_was_deducted_holds_nothing() -> None:
+    house = Warehouse(rose=10)
+    house.asks("o1", 1, ROSE, confirm=True)
+    house.ships("o1", rose=3)
+    house.closes("o1", 2, Asked("rose", 5, shipped=3))
+    assert (house.line("o1", "rose"), house.posted()) == ((0, 0, 3, 2), [("release", -2)])
+
+
+def test_what_a_closed_order_shipped_is_taken_back_last() -> None:
+    house = Warehouse(rose=6)
+    house.asks("o1", 1, Asked("rose", 3), confirm=True, priority=9)
+    house.asks("o2", 1, Asked("rose", 3), confirm=True)
+    house.closes("o2", 2, Asked("rose", 3, shipped=3))
+    house.counts("rose", 4)
+    assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((1, 2, 0, 0), (3, 0, 0, 0))
+
+
+def test_a_closed_order_that_was_never_asked_for_takes_nothing() -> None:
+    house = Warehouse(rose=5)
+    house.closes("o1", 2, ROSE)
+    told = house.asks("o1", 3, ROSE, type="confirmation_requested")
+    assert (house.claims["o1"].status, house.line("o1", "rose"), house.posted()) == ("closed", (0, 0, 0, 5), [])
+    assert told is not None and told.answers == "order.confirmation_requested"
+
+
+def test_a_closed_order_leaves_the_queue_to_the_next() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE, confirm=True)
+    house.asks("o2", 1, ROSE, policy="backorder")
+    house.asks("o3", 1, ROSE, policy="backorder")
+    house.closes("o2", 2, ROSE)
+    assert house.shelf.queue("rose") == [house.claims["o3"].key]
+    house.closes("o1", 2, ROSE)
+    assert [house.line(order, "rose") for order in ("o1", "o2", "o3")] == [(0, 0, 0, 5), (0, 0, 0, 5), (5, 0, 0, 0)]
+
+
+def test_a_confirmation_after_the_hold_lapsed_comes_behind_those_who_waited() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE)
+    house.asks("o2", 1, ROSE, policy="backorder", confirm=True)
+    house.later(seconds=900)
+    told = house.asks("o1", 2, ROSE, type="confirmation_requested")
+    assert house.claims["o1"].status == "expired"
+    assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((0, 0, 0, 0), (5, 0, 0, 0))
+    assert told is not None and told.expired and not told.retaken
+    refusal = house.claims["o1"].refusal
+    assert refusal is not None
+    assert (refusal.reason, refusal.lines) == ("insufficient_stock", (Refused("rose", 5, 0, True),))
+
+
+def test_a_confirmation_before_the_hold_lapsed_keeps_it() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE)
+    house.later(seconds=899)
+    house.asks("o1", 2, ROSE, type="confirmation_requested")
+    assert (house.claims["o1"].status, house.posted()) == ("confirmed", [])
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(900 + 86_400, "confirmed"), (901 + 86_400, "expired")])
+def test_a_lapsed_hold_is_taken_anew_within_the_time_for_it(seconds: int, status: str) -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE)
+    house.later(seconds=seconds)
+    told = house.asks("o1", 2, ROSE, type="confirmation_requested")
+    assert told is not None
+    assert (house.claims["o1"].status, told.expired, told.retaken) == (status, True, status == "confirmed")
+    refusal = house.claims["o1"].refusal
+    assert (refusal.reason if refusal else None) == (None if status == "confirmed" else "expired")
+
+
+def test_a_newcomer_gets_what_lapsed_before_the_sweeper_comes_by() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE)
+    house.later(seconds=900)
+    house.asks("o2", 1, ROSE)
+    assert [house.claims[order].status for order in ("o1", "o2")] == ["expired", "active"]
+    assert house.posted() == [("expire", -5), ("reserve", 5)]
+
+
+def test_an_older_question_is_not_answered_and_the_same_again_is() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 3, ROSE)
+    assert house.asks("o1", 2, ROSE, type="confirmation_requested") is None
+    assert (house.claims["o1"].status, house.claims["o1"].asked) == ("active", 3)
+    told = house.asks("o1", 3, ROSE, type="confirmation_requested")
+    assert told is not None and told.answers == "order.confirmation_requested"
+    assert (house.claims["o1"].status, house.posted()) == ("active", [])
+
+
+def test_under_reject_an_order_is_held_wholly_or_refused() -> None:
+    house = Warehouse(rose=5, lily=1)
+    house.asks("o1", 1, ROSE, Asked("lily", 2))
+    refusal = house.claims["o1"].refusal
+    assert refusal is not None and house.claims["o1"].status == "rejected"
+    assert refusal.lines == (Refused("rose", 5, 5, False), Refused("lily", 2, 1, True))
+    assert (house.posted(), house.claims["o1"].lines) == ([], {})
+
+
+def test_an_unknown_product_refuses_the_order_under_every_policy() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE, Asked("lily", 2), policy="partial")
+    refusal = house.claims["o1"].refusal
+    assert refusal is not None and refusal.reason == "unknown_product"
+    assert refusal.lines == (Refused("rose", 5, 0, False), Refused("lily", 2, 0, True))
+
+
+def test_an_order_that_protects_the_safety_stock_does_not_take_it() -> None:
+    house = Warehouse()
+    house.levels["rose"] = level("rose", 6, min_stock_level=2)
+    house.asks("o1", 1, ROSE, policy="backorder", protected=True)
+    assert house.line("o1", "rose") == (4, 1, 0, 0)
+    house.asks("o2", 1, Asked("rose", 2), policy="backorder")
+    assert house.line("o2", "rose") == (2, 0, 0, 0)
+
+
+def test_cancelled_units_leave_the_queue_first_and_then_the_hold() -> None:
+    house = Warehouse(rose=3)
+    house.asks("o1", 1, ROSE, policy="backorder")
+    house.asks("o1", 2, Asked("rose", 5, cancelled=3), type="cancelled", policy="backorder")
+    assert (house.line("o1", "rose"), house.posted()) == ((2, 0, 0, 3), [("release", -1)])
+    assert house.stock("rose") == (3, 2, 0, 0)
+
+
+def test_an_order_that_asks_for_nothing_more_moves_no_level() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, Asked("rose", 5, cancelled=5))
+    assert (house.line("o1", "rose"), house.levels["rose"].moved, house.shelf.queue("rose")) == (
+        (0, 0, 0, 5),
+        False,
+        [],
+    )
+    assert house.shelf.tellings["o1"].newly_held == 0 and house.claims["o1"].accepted_at == START
