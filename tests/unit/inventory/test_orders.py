@@ -147,3 +147,13 @@ def test_an_order_that_asks_for_nothing_more_moves_no_level() -> None:
     house.asks("o1", 1, Asked("rose", 5, cancelled=5))
     assert house.line("o1", "rose") == (0, 0, 0, 5)
     assert (house.levels["rose"].moved, house.shelf.queue("rose"), house.posted()) == (False, [], [])
+
+
+def test_who_leaves_a_queue_is_in_it_no_more_and_what_is_held_is_told() -> None:
+    house = Warehouse(rose=3)
+    told = house.asks("o1", 1, ROSE, policy="backorder")
+    assert told is not None and told.newly_held == 3
+    claim = house.claims["o1"]
+    assert house.shelf.queue("rose") == [claim.key]
+    assert house.shelf.leave_queue(claim, claim.lines["rose"], 9) == 2
+    assert house.shelf.queue("rose") == []

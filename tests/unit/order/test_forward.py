@@ -162,3 +162,13 @@ def test_a_parcel_heard_of_before_its_fulfillment_counts() -> None:
     dialogue = Dialogue.given(order(rose=5), auto_confirm=True).inventory("confirmed", *held(("rose", 5)))
     dialogue.fulfillment(left("rose", 5), version=2).expect("fulfilled", "fulfilled")
     dialogue.fulfillment(left("rose", 0), version=1).expect("fulfilled")
+
+
+def test_stock_is_confirmed_while_the_hold_is_and_the_order_does_not_queue() -> None:
+    dialogue = Dialogue.given(order(rose=5)).inventory("active", *held(("rose", 5)))
+    assert (dialogue.order.stock_reserved, dialogue.order.stock_confirmed) == (True, False)
+    dialogue.confirm().inventory("confirmed", *held(("rose", 5)))
+    assert (dialogue.order.stock_reserved, dialogue.order.stock_confirmed) == (True, True)
+    queued = Dialogue.given(order(rose=5), on_shortage="backorder", auto_confirm=True)
+    queued.inventory("confirmed", stock("rose", held=1, backordered=4)).expect("backordered", "backordered")
+    assert (queued.order.stock_reserved, queued.order.stock_confirmed) == (False, False)
