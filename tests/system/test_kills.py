@@ -12,7 +12,7 @@ from tests.installation import System
 from tests.shop import ADDRESS, Shop, until
 from tests.totals import totals
 
-ORDERS, PRODUCTS = 240, 6
+ORDERS, PRODUCTS, TENTHS = 240, 6, 10
 AT_REST = ("fulfilled", "cancelled", "rejected", "expired")
 
 
@@ -29,12 +29,16 @@ async def _run(system: System, *, kill: bool) -> dict[str, Any]:
     async with Shop(system.stack) as shop:
         for number in range(PRODUCTS):
             await shop.product(f"kill-{number}", 1000)
+        turns = asyncio.Semaphore(0 if kill else TENTHS)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_submit(shop))
+            group.create_task(_submit(shop, turns))
             warehouse = group.create_task(_warehouse(shop))
             if kill:
                 for service in SERVICES:
+                    turns.release()
                     await _kill(system, shop, service)
+                for _ in range(TENTHS - len(SERVICES)):
+                    turns.release()
         assert await warehouse == ORDERS
         await shop.settled()
         return await totals(shop)
@@ -50,12 +54,12 @@ async def _kill(system: System, shop: Shop, service: str) -> None:
     assert await _ended(shop) < ORDERS / 2, f"{service} was killed too late to prove anything"
 
 
-async def _submit(shop: Shop) -> None:
-    """A tenth at once, then the rest in steps, so that load goes on while services die."""
+async def _submit(shop: Shop, turns: asyncio.Semaphore) -> None:
+    """A tenth at each turn: one goes out just before each kill, so every service dies with work under way."""
     orders = [_submission(number) for number in range(ORDERS)]
-    for start in range(0, ORDERS, ORDERS // 10):
-        await shop.submit(orders[start : start + ORDERS // 10])
-        await asyncio.sleep(0.5)
+    for start in range(0, ORDERS, ORDERS // TENTHS):
+        await turns.acquire()
+        await shop.submit(orders[start : start + ORDERS // TENTHS])
 
 
 async def _warehouse(shop: Shop) -> int:
