@@ -6,7 +6,7 @@ import subprocess
 from tests.structure.house import ROOT
 
 SECRETS = re.compile(r"(eyJ[A-Za-z0-9_-]{20,}\.eyJ|-----BEGIN [A-Z ]*PRIVATE KEY-----|AKIA[0-9A-Z]{16})")
-HOMES = re.compile(r"(/home/[a-z]+/|/Users/[A-Za-z]+/|/work/)")
+HOMES = re.compile(r"(/home/[a-z]+/|/Users/[A-Za-z]+/)")
 
 
 def _committed() -> list[str]:
