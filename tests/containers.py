@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import docker  # type: ignore[import-untyped]
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+
+from deploy.local.kafka import serves
 
 START_SECONDS = 90.0
 # The run itself removes them: the reaper would do it when the first worker ends, under the others' feet.
@@ -34,7 +34,7 @@ def start_kafka(port: int) -> tuple[str, str]:
     for name, value in _kafka_settings(f"{host}:{port}").items():
         container = container.with_env(name, value)
     container = container.start()
-    asyncio.run(_until(lambda: _kafka_answers(f"{host}:{port}")))
+    asyncio.run(_until(lambda: serves(f"{host}:{port}")))
     return container.get_wrapped_container().id, f"{host}:{port}"
 
 
@@ -78,16 +78,4 @@ async def _postgres_answers(dsn: str) -> bool:
     except (OSError, asyncpg.PostgresError, TimeoutError):
         return False
     await connection.close()
-    return True
-
-
-async def _kafka_answers(bootstrap: str) -> bool:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000)
-    try:
-        await client.start()
-        await client.list_topics()
-    except (KafkaError, OSError):
-        return False
-    finally:
-        await client.close()
     return True

@@ -94,13 +94,17 @@ class Kafka:
 
 
 async def answers(port: int) -> bool:
-    """Whether the broker on that port answers a request for its topics."""
-    if not await listens(port):
-        return False
-    client = AIOKafkaAdminClient(bootstrap_servers=f"{HOST}:{port}", request_timeout_ms=5000)
+    """Whether the broker on that port serves topics and groups."""
+    return await listens(port) and await serves(f"{HOST}:{port}")
+
+
+async def serves(bootstrap: str) -> bool:
+    """Whether a broker tells its topics and coordinates groups, which a new one does a moment later."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000)
     try:
         await client.start()
         await client.list_topics()
+        await client.find_coordinator("flacon")
     except (KafkaError, OSError):
         return False
     finally:
