@@ -95,12 +95,17 @@ def through_rest(in_flight: int) -> Feed:
     return feed
 
 
-async def _client(stack: Stack, run: Run, number: int) -> None:
+async def one_by_rest(stack: Stack, run: Run) -> None:
+    """One client that orders anew when its last order is delivered: each order is alone, as on the bare path."""
+    await _client(stack, run, 0, under_way_max=1)
+
+
+async def _client(stack: Stack, run: Run, number: int, under_way_max: int = UNDER_WAY_MAX) -> None:
     token = token_for(stack.jwt_secret, subject=f"shop-{number}")
     async with Connection(stack.services["order"], token) as connection:
         while not run.stop.is_set():
             await run.seen.until(
-                lambda: run.under_way < UNDER_WAY_MAX or run.stop.is_set(), silent_seconds=SILENT_SECONDS
+                lambda: run.under_way < under_way_max or run.stop.is_set(), silent_seconds=SILENT_SECONDS
             )
             order, began, clock = next(run.book), now_ms(), time.perf_counter()
             answer = await connection.post("/api/orders", order, wait=10)
@@ -234,7 +239,7 @@ def _durations(run: Run, steady: Steady, step: str) -> list[float]:
 LOADS: Final = (
     Load("kafka uniform", "uniform", through_kafka),
     Load("kafka hot", "hot", through_kafka),
-    Load("rest 1", "uniform", through_rest(1), WAVE_SECONDS),
+    Load("rest 1", "uniform", one_by_rest),
     Load("rest 32", "uniform", through_rest(32), WAVE_SECONDS),
     Load("rest 128", "uniform", through_rest(128), WAVE_SECONDS),
 )

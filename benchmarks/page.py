@@ -11,7 +11,7 @@ NOTES = (
     "orders/s: orders fulfilled in the steady state. CPU: seconds per 1,000 orders; cores: processors that were busy.",
     "reserved, fulfilled: by Kafka from the order.submitted record's timestamp to that of stock.reserved and of",
     "order.fulfilled, with up to 2,000 orders under way, so the queue is counted in; by REST from the request",
-    "(client's clock) to its answer, and to order.fulfilled, the warehouse going round once a second.",
+    "(client's clock) to its answer, and to order.fulfilled, from 32 on the warehouse goes round once a second.",
     "WAL, tables: bytes an order, indexes counted in; messages: records an order, without order.submitted.",
 )
 

@@ -1,7 +1,7 @@
 """What fulfillment can do: each on a list, in one transaction: load and lock, decide, save, publish."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from services.fulfillment import store, views
 from services.fulfillment.domain import commands
 from services.fulfillment.domain.commands import Done, PackedParcel, PickLine, Refusal
+from services.fulfillment.domain.copies import replace
 from services.fulfillment.domain.questions import Cancel, Ready, decide_cancel, decide_ready
 from services.fulfillment.domain.records import Row
 from services.fulfillment.domain.state import Fulfillment, Quantities, Shipment

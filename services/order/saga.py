@@ -1,11 +1,12 @@
 """An order's saga as a table: the steps, who answers them, what undoes them, and what to say next, decided purely."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, assert_never
 
 from services.order.domain.commands import TABLE
+from services.order.domain.copies import replace
 from services.order.domain.order import Line, Order, Policy
 from services.order.domain.status import status_of
 
@@ -72,7 +73,7 @@ class Said:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """The order as it is now, and what to say, in order."""
 

@@ -1,11 +1,12 @@
 """What the floor does: pick, pack, ship, deliver; which of them a fulfillment allows follows from its quantities."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from services.fulfillment.domain.copies import replace
 from services.fulfillment.domain.state import (
     Action,
     Fulfillment,
@@ -70,7 +71,7 @@ class OtherContent:
 Refusal = IllegalTransition | Excess | OtherContent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Done:
     """The fulfillment after a command; what was picked or found short, the shipment concerned, whether it is news."""
 

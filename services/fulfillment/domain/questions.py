@@ -1,10 +1,11 @@
 """What order asks of fulfillment: the newest target wins and cancels only grow, so any order of arrival ends equal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from services.fulfillment.domain.copies import replace
 from services.fulfillment.domain.state import Fulfillment, Line, settle
 
 Telling = Literal["created", "cancelled"]

@@ -1,10 +1,12 @@
 """One order's fulfillment as a value: lines, parcels, shipments, and what follows from their quantities."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
+
+from services.fulfillment.domain.copies import replace
 
 Status = Literal["created", "picked", "packed", "partially_shipped", "shipped", "delivered", "cancelled"]
 Action = Literal["pick", "pack", "ship", "deliver"]
@@ -12,7 +14,7 @@ Quantities = Mapping[str, int]
 """Units by product id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One product of the order, in units.
 
@@ -48,7 +50,7 @@ class Line:
         return self.quantity - self.cancelled - self.shipped
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parcel:
     """A closed box; without `shipment_id` it stands on the bench. `pack_id`: the command that closed it, if one did."""
 
@@ -59,7 +61,7 @@ class Parcel:
     shipment_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shipment:
     """What left under one tracking number; `status` is the fulfillment's right after, told again on a repeat."""
 
@@ -73,7 +75,7 @@ class Shipment:
     delivered_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fulfillment:
     """One order's fulfillment.
 

@@ -36,5 +36,4 @@ async def correct(tx: Transaction, asked: Correction) -> UUID | None:
         return None
     ids = await ledger.append_entries(tx, [entry], await tx.clock())
     await level_rows.update_stock(tx, [level])
-    await level_rows.note_changes(tx, [asked.item_id])
     return ids[0]

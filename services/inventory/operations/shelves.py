@@ -58,8 +58,8 @@ async def load(tx: Transaction, house: House, scope: Scope) -> Shelf:
     claim_ids = scope.claims | set(scope.lapsing)
     queue, horizons = await _read_queues(tx, levels, scope.freeing | lapsing)
     holders = await _read_holders(tx, levels, scope)
-    claims = await claim_rows.lock_claims(tx, claim_ids | queue | holders)
-    shelf = Shelf(await tx.clock(), house.terms, levels, claims, horizons)
+    claims, now = await claim_rows.lock_claims(tx, claim_ids | queue | holders)
+    shelf = Shelf(now, house.terms, levels, claims, horizons)
     shelf.loaded = {(claim.id, line.item_id): line.values for claim in claims.values() for line in claim.lines.values()}
     return shelf
 
@@ -100,16 +100,14 @@ async def save(tx: Transaction, house: House, shelf: Shelf) -> None:
     await tell(tx, house.currency, shelf)
     await save_levels(tx, shelf)
     touched = sorted(shelf.touched.values(), key=lambda claim: claim.id)
-    if touched:
-        await claim_rows.save_claims(tx, touched)
     lines = [
         (claim, line)
         for claim in touched
         for line in claim.lines.values()
         if shelf.loaded.get((claim.id, line.item_id)) != line.values
     ]
-    if lines:
-        await claim_rows.save_lines(tx, lines)
+    if touched:
+        await claim_rows.save_claims(tx, touched, lines)
 
 
 async def save_levels(tx: Transaction, shelf: Shelf) -> None:
@@ -122,7 +120,6 @@ async def save_levels(tx: Transaction, shelf: Shelf) -> None:
     await level_rows.update_stock(tx, moved)
     if shelf.entries:
         await ledger.append_entries(tx, shelf.entries, shelf.now)
-    await level_rows.note_changes(tx, [level.item_id for level in moved])
     await tell_alerts(tx, moved, shelf.entries, shelf.now)
     due = [item_id for item_id in shelf.horizons if (level := shelf.levels[item_id]).available > 0 and level.queued > 0]
     if due:

@@ -2,18 +2,25 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, Refusal, Refused
 from shared.runtime.transaction import Transaction
 
+# The time is taken once every row is locked, which is when all of them are counted.
 LOCK_CLAIMS = """
-SELECT id::text, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked, version,
-       refusal::text
-FROM claims
-WHERE id = ANY($1::uuid[])
-ORDER BY id
-FOR UPDATE
+WITH locked AS MATERIALIZED (
+    SELECT id::text, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked, version,
+           refusal::text
+    FROM claims
+    WHERE id = ANY($1::uuid[])
+    ORDER BY claims.id
+    FOR UPDATE
+)
+SELECT clock_timestamp() AS now, id, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked,
+       version, refusal
+FROM (SELECT count(*) FROM locked) AS all_of_them LEFT JOIN locked ON true
 """
 
 READ_LINES = """
@@ -24,13 +31,13 @@ ORDER BY claim_id, item_id
 """
 
 
-async def lock_claims(tx: Transaction, claim_ids: Iterable[str]) -> dict[str, Claim]:
-    """The claims that exist with all their lines, locked until the end of the transaction."""
-    wanted = sorted(set(claim_ids))
-    claims = {row["id"]: _claim(row) for row in await tx.fetch(LOCK_CLAIMS, wanted)}
+async def lock_claims(tx: Transaction, claim_ids: Iterable[str]) -> tuple[dict[str, Claim], datetime]:
+    """The claims that exist with all their lines, locked until the end of the transaction; and the time after that."""
+    rows = await tx.fetch(LOCK_CLAIMS, sorted(set(claim_ids)))
+    claims = {row["id"]: _claim(row) for row in rows if row["id"] is not None}
     for claim_id, line in await read_lines(tx, list(claims)):
         claims[claim_id].lines[line.item_id] = line
-    return claims
+    return claims, rows[-1]["now"]
 
 
 async def read_lines(tx: Transaction, claim_ids: Sequence[str]) -> list[tuple[str, Line]]:
@@ -73,42 +80,23 @@ def _refusal_text(refusal: Refusal | None) -> str | None:
 
 
 SAVE_CLAIMS = """
-INSERT INTO claims (id, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked, version,
-                    refusal)
-SELECT *
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::boolean[], $7::timestamptz[],
-            $8::timestamptz[], $9::bigint[], $10::bigint[], $11::jsonb[])
-ON CONFLICT (id) DO UPDATE
-SET status = EXCLUDED.status, on_shortage = EXCLUDED.on_shortage, priority = EXCLUDED.priority,
-    protected = EXCLUDED.protected, accepted_at = EXCLUDED.accepted_at, expires_at = EXCLUDED.expires_at,
-    asked = EXCLUDED.asked, version = EXCLUDED.version, refusal = EXCLUDED.refusal
-"""
-
-
-async def save_claims(tx: Transaction, claims: Sequence[Claim]) -> None:
-    await tx.execute(
-        SAVE_CLAIMS,
-        [claim.id for claim in claims],
-        [claim.kind for claim in claims],
-        [claim.status for claim in claims],
-        [claim.policy for claim in claims],
-        [claim.priority for claim in claims],
-        [claim.protected for claim in claims],
-        [claim.accepted_at for claim in claims],
-        [claim.expires_at for claim in claims],
-        [claim.asked for claim in claims],
-        [claim.version for claim in claims],
-        [_refusal_text(claim.refusal) for claim in claims],
-    )
-
-
-SAVE_LINES = """
+WITH heads AS (
+    INSERT INTO claims (id, kind, status, on_shortage, priority, protected, accepted_at, expires_at, asked, version,
+                        refusal)
+    SELECT *
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::boolean[], $7::timestamptz[],
+                $8::timestamptz[], $9::bigint[], $10::bigint[], $11::jsonb[])
+    ON CONFLICT (id) DO UPDATE
+    SET status = EXCLUDED.status, on_shortage = EXCLUDED.on_shortage, priority = EXCLUDED.priority,
+        protected = EXCLUDED.protected, accepted_at = EXCLUDED.accepted_at, expires_at = EXCLUDED.expires_at,
+        asked = EXCLUDED.asked, version = EXCLUDED.version, refusal = EXCLUDED.refusal
+)
 INSERT INTO reservations (claim_id, item_id, want, held, backordered, deducted, cancelled, short, returned, cost,
                           kept, priority, protected, accepted_at)
 SELECT *
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-            $8::bigint[], $9::bigint[], $10::numeric[], $11::boolean[], $12::smallint[], $13::boolean[],
-            $14::timestamptz[])
+FROM unnest($12::uuid[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[],
+            $19::bigint[], $20::bigint[], $21::numeric[], $22::boolean[], $23::smallint[], $24::boolean[],
+            $25::timestamptz[])
 ON CONFLICT (claim_id, item_id) DO UPDATE
 SET want = EXCLUDED.want, held = EXCLUDED.held, backordered = EXCLUDED.backordered, deducted = EXCLUDED.deducted,
     cancelled = EXCLUDED.cancelled, short = EXCLUDED.short, returned = EXCLUDED.returned, cost = EXCLUDED.cost,
@@ -117,16 +105,34 @@ SET want = EXCLUDED.want, held = EXCLUDED.held, backordered = EXCLUDED.backorder
 """
 
 
-async def save_lines(tx: Transaction, lines: Sequence[tuple[Claim, Line]]) -> None:
-    await tx.execute(
-        SAVE_LINES,
-        [claim.id for claim, _ in lines],
-        [line.item_id for _, line in lines],
-        *(list(column) for column in zip(*(line.values for _, line in lines), strict=True)),
-        [claim.priority for claim, _ in lines],
-        [claim.protected for claim, _ in lines],
-        [claim.accepted_at for claim, _ in lines],
+async def save_claims(tx: Transaction, claims: Sequence[Claim], lines: Sequence[tuple[Claim, Line]]) -> None:
+    """Writes claims and those of their lines that changed; claims of the same id are locked, or new."""
+    await tx.execute(SAVE_CLAIMS, *_columns(map(_head_row, claims), 11), *_columns(map(_line_row, lines), 14))
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _head_row(claim: Claim) -> tuple[Any, ...]:
+    return (
+        claim.id,
+        claim.kind,
+        claim.status,
+        claim.policy,
+        claim.priority,
+        claim.protected,
+        claim.accepted_at,
+        claim.expires_at,
+        claim.asked,
+        claim.version,
+        _refusal_text(claim.refusal),
     )
+
+
+def _line_row(row: tuple[Claim, Line]) -> tuple[Any, ...]:
+    claim, line = row
+    return (claim.id, line.item_id, *line.values, claim.priority, claim.protected, claim.accepted_at)
 
 
 FIND_LAPSED = """

@@ -63,6 +63,7 @@ def _level(stock: Any, item: Any) -> Level:
 
 
 UPDATE_STOCK = """
+WITH noted AS (INSERT INTO level_changes (item_ids) VALUES ($1::text[]))
 UPDATE stock
 SET current = moved.current, reserved = moved.reserved, held = moved.held, queued = moved.queued,
     version = moved.version
@@ -73,6 +74,7 @@ WHERE stock.item_id = moved.item_id
 
 
 async def update_stock(tx: Transaction, levels: Sequence[Level]) -> None:
+    """Writes what has moved, and notes it for the publisher of levels."""
     await tx.execute(
         UPDATE_STOCK,
         [level.item_id for level in levels],

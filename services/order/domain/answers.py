@@ -1,10 +1,11 @@
 """What neighbours say of an order, as whole snapshots: the newest of each is kept, an older one changes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
+from services.order.domain.copies import replace
 from services.order.domain.order import HoldStatus, Line, Order, Rejection, ShortLine
 
 DETAIL: Final = "Insufficient stock for {name}. Available: {available}, Requested: {requested}"

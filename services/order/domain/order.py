@@ -79,7 +79,7 @@ class Rejection:
     errors: tuple[FieldError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One product of an order.
 
@@ -128,7 +128,7 @@ class Line:
         return max(0, self.held - self.due)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
     """One order and how far its saga is.
 

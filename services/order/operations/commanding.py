@@ -39,8 +39,7 @@ class CommandResult:
 
 async def confirm_orders(tx: Transaction, requests: Sequence[ConfirmOrder], policy: Policy) -> list[CommandResult]:
     """Asks inventory for each order that is not confirmed yet."""
-    orders = await lock_orders(tx, [request.order_id for request in requests])
-    now = await tx.clock()
+    orders, now = await lock_orders(tx, [request.order_id for request in requests])
     work = _Work(orders)
     for request in requests:
         order = work.find(request.order_id, request.customer_id)
@@ -54,8 +53,7 @@ async def confirm_orders(tx: Transaction, requests: Sequence[ConfirmOrder], poli
 
 async def cancel_orders(tx: Transaction, requests: Sequence[CancelOrder], policy: Policy) -> list[CommandResult]:
     """Gives up the units that each cancel names, or asks fulfillment to."""
-    orders = await lock_orders(tx, [request.order_id for request in requests])
-    now = await tx.clock()
+    orders, now = await lock_orders(tx, [request.order_id for request in requests])
     work = _Work(orders)
     for request in requests:
         order = work.find(request.order_id, request.customer_id)

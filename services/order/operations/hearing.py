@@ -24,14 +24,14 @@ class Heard:
 
 async def hear_neighbours(tx: Transaction, heard: Sequence[Heard], policy: Policy) -> int:
     """Applies the events of known orders; returns how many orders changed."""
-    orders = await lock_orders(tx, [one.order_id for one in heard])
+    orders, now = await lock_orders(tx, [one.order_id for one in heard])
     about = [one for one in heard if one.order_id in orders]
     await _keep_shipments(tx, about)
     groups: dict[str, list[Heard]] = {}
     for one in about:
         groups.setdefault(one.order_id, []).append(one)
     changes = [_changed(orders[order_id], group) for order_id, group in sorted(groups.items())]
-    await save_and_tell(tx, changes, await tx.clock(), policy)
+    await save_and_tell(tx, changes, now, policy)
     return sum(change.order != change.before for change in changes)
 
 

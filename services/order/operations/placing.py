@@ -48,18 +48,17 @@ class Placed:
 
 async def place_orders(tx: Transaction, requests: Sequence[PlaceOrder], policy: Policy) -> list[Placed]:
     """Accepts what is acceptable; of the rest nothing is written. An order that exists already is left as it is."""
-    known = await _known(tx, [request.draft for request in requests])
+    known, now = await _known(tx, [request.draft for request in requests])
     placed = [Placed(request.order_id, _errors(request.draft, known, policy)) for request in requests]
     accepted = [request for request, one in zip(requests, placed, strict=True) if not one.errors]
     if accepted:
-        now = await tx.clock()
         new = [_accepted(request.order_id, request.draft, known, policy, now) for request in accepted]
         await _add(tx, new, {}, now, policy)
     return placed
 
 
-async def _known(tx: Transaction, drafts: Sequence[Draft]) -> dict[str, KnownItem]:
-    """The products of the drafts that may be ordered; an id that cannot be one is not looked up."""
+async def _known(tx: Transaction, drafts: Sequence[Draft]) -> tuple[dict[str, KnownItem], datetime]:
+    """The products of the drafts that may be ordered, and the time; an id that cannot be one is not looked up."""
     ids = {product_id for draft in drafts for product_id in draft.product_ids if IDENTIFIER.fullmatch(product_id)}
     return await known_products(tx, sorted(ids))
 
@@ -126,8 +125,7 @@ async def submit_orders(tx: Transaction, submissions: Sequence[Submission], poli
     first: dict[Identity, Submission] = {}
     for submission in submissions:
         first.setdefault(submission.identity, submission)
-    known = await _known(tx, [submission.draft for submission in first.values()])
-    now = await tx.clock()
+    known, now = await _known(tx, [submission.draft for submission in first.values()])
     made = {identity: _submitted(tx, one.draft, known, policy, now) for identity, one in first.items()}
     heard = {made[identity].row.order.order_id: _cause(one) for identity, one in first.items()}
     inserted = await _add(tx, list(made.values()), heard, now, policy)

@@ -1,11 +1,12 @@
 """What follows from decisions in the same transaction: events, open questions and history, one statement each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.order.domain.copies import replace
 from services.order.domain.delivery import estimate
 from services.order.domain.order import Order, Policy
 from services.order.operations.payloads import Context, payload_of
@@ -13,7 +14,7 @@ from services.order.saga import STEP_OF, Decision, Neighbour, Said
 from services.order.store.alerts import resolve_stuck
 from services.order.store.history import Entry, add_history
 from services.order.store.orders import load_recipients, save_orders
-from services.order.store.questions import Question, drop_questions, put_questions
+from services.order.store.questions import Question, turn_questions
 from services.order.store.shipments import shipments_of
 from shared.contracts.values import Payload
 from shared.runtime.transaction import Transaction
@@ -33,7 +34,7 @@ class Cause:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """An order before (None: it is new) and what was decided, with what was heard of it."""
 
@@ -94,13 +95,10 @@ async def _keep_questions(
     tx: Transaction, answered: Sequence[tuple[str, str]], asked: Sequence[Question], now: datetime, policy: Policy
 ) -> None:
     """What was answered or asked anew is stuck no longer."""
-    moved: list[str] = []
-    if answered:
-        moved += await drop_questions(tx, answered)
-    if asked:
-        moved += await put_questions(tx, asked, policy.ask_again_seconds[0])
-    if moved:
-        await resolve_stuck(tx, sorted(set(moved)), now)
+    if answered or asked:
+        moved = await turn_questions(tx, answered, asked, policy.ask_again_seconds[0])
+        if moved:
+            await resolve_stuck(tx, moved, now)
 
 
 async def _contexts(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> dict[str, Context]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.order.domain.intake import KnownItem
 from shared.runtime.transaction import Transaction
@@ -46,11 +47,14 @@ async def save_items(tx: Transaction, items: Sequence[Item]) -> None:
 
 
 KNOWN_PRODUCTS = """
-SELECT item_id, name, lead_days FROM items WHERE item_id = ANY($1::text[]) AND kind = 'product' AND active
+SELECT clock_timestamp() AS now, item_id, name, lead_days
+FROM (SELECT) AS one
+LEFT JOIN items ON item_id = ANY($1::text[]) AND kind = 'product' AND active
 """
 
 
-async def known_products(tx: Transaction, product_ids: Sequence[str]) -> dict[str, KnownItem]:
-    """Those of these products that may be ordered."""
+async def known_products(tx: Transaction, product_ids: Sequence[str]) -> tuple[dict[str, KnownItem], datetime]:
+    """Those of these products that may be ordered, and the time."""
     rows = await tx.fetch(KNOWN_PRODUCTS, list(product_ids))
-    return {row["item_id"]: KnownItem(row["name"], row["lead_days"]) for row in rows}
+    known = {row["item_id"]: KnownItem(row["name"], row["lead_days"]) for row in rows if row["item_id"] is not None}
+    return known, rows[-1]["now"]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from services.order.domain.copies import made
 from services.order.domain.intake import PricedLine
 from services.order.domain.order import Line, Order
 from services.order.domain.rejection import rejection_of, rejection_text
@@ -51,8 +52,8 @@ async def insert_orders(tx: Transaction, orders: Sequence[NewOrder]) -> set[str]
     rows = [_new_row(new.order) for new in orders]
     inserted = {str(row["order_id"]) for row in await tx.fetch(INSERT_ORDERS, *_columns(rows, 15))}
     fresh = [new for new in orders if new.order.order_id in inserted]
-    await _insert_lines(tx, fresh)
-    await _insert_recipients(tx, fresh)
+    if fresh:
+        await tx.execute(INSERT_PARTS, *_columns(_line_rows(fresh), 8), *_columns(_recipient_rows(fresh), 3))
     return inserted
 
 
@@ -80,16 +81,21 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
-INSERT_LINES = """
-INSERT INTO order_lines (order_id, line, product_id, name, quantity, unit_price, currency, lead_days)
-SELECT order_id, line, product_id, name, quantity, unit_price, currency, lead_days
-FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::numeric[], $7::text[], $8::int[])
-    AS new (order_id, line, product_id, name, quantity, unit_price, currency, lead_days)
+INSERT_PARTS = """
+WITH lines AS (
+    INSERT INTO order_lines (order_id, line, product_id, name, quantity, unit_price, currency, lead_days)
+    SELECT order_id, line, product_id, name, quantity, unit_price, currency, lead_days
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::numeric[], $7::text[], $8::int[])
+        AS new (order_id, line, product_id, name, quantity, unit_price, currency, lead_days)
+)
+INSERT INTO order_recipients (order_id, shipping_address, email)
+SELECT order_id, shipping_address::jsonb, email
+FROM unnest($9::uuid[], $10::text[], $11::text[]) AS new (order_id, shipping_address, email)
 """
 
 
-async def _insert_lines(tx: Transaction, orders: Sequence[NewOrder]) -> None:
-    rows = [
+def _line_rows(orders: Sequence[NewOrder]) -> list[tuple[Any, ...]]:
+    return [
         (
             new.order.order_id,
             priced.line.line,
@@ -103,21 +109,10 @@ async def _insert_lines(tx: Transaction, orders: Sequence[NewOrder]) -> None:
         for new in orders
         for priced in new.lines
     ]
-    if rows:
-        await tx.execute(INSERT_LINES, *_columns(rows, 8))
 
 
-INSERT_RECIPIENTS = """
-INSERT INTO order_recipients (order_id, shipping_address, email)
-SELECT order_id, shipping_address::jsonb, email
-FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (order_id, shipping_address, email)
-"""
-
-
-async def _insert_recipients(tx: Transaction, orders: Sequence[NewOrder]) -> None:
-    rows = [(new.order.order_id, new.address, new.email) for new in orders]
-    if rows:
-        await tx.execute(INSERT_RECIPIENTS, *_columns(rows, 3))
+def _recipient_rows(orders: Sequence[NewOrder]) -> list[tuple[Any, ...]]:
+    return [(new.order.order_id, new.address, new.email) for new in orders]
 
 
 LOCK_ORDERS = """
@@ -133,34 +128,38 @@ FOR NO KEY UPDATE
 """
 LOAD_LINES = """
 SELECT order_id, line, product_id, name, quantity, lead_days, held, backordered, deducted, short, shipped, cancelled,
-    cancelled_known, cancel_asked, target, target_short, expected_date, expected_basis, lots
+    cancelled_known, cancel_asked, target, target_short, expected_date, expected_basis, lots, clock_timestamp() AS now
 FROM order_lines
 WHERE order_id = ANY($1::uuid[])
 ORDER BY order_id, line
 """
 
 
-async def lock_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, Order]:
-    """The orders that exist of these, locked in order of their ids, with their lines."""
+async def lock_orders(tx: Transaction, order_ids: Sequence[str]) -> tuple[dict[str, Order], datetime]:
+    """The orders that exist of these, locked in order of their ids, with their lines; and the time after that."""
     ids = [UUID(order_id) for order_id in sorted(set(order_ids))]
     rows = await tx.fetch(LOCK_ORDERS, ids)
     lines: dict[UUID, list[Line]] = {row["order_id"]: [] for row in rows}
-    for row in await tx.fetch(LOAD_LINES, list(lines)) if lines else []:
+    found = await tx.fetch(LOAD_LINES, list(lines)) if lines else []
+    for row in found:
         lines[row["order_id"]].append(_line_of(row))
-    return {str(row["order_id"]): _order_of(row, tuple(lines[row["order_id"]])) for row in rows}
+    orders = {str(row["order_id"]): _order_of(row, tuple(lines[row["order_id"]])) for row in rows}
+    return orders, found[0]["now"] if found else await tx.clock()
 
 
 def _line_of(row: Record) -> Line:
-    """The columns of LOAD_LINES after the order's id are the fields of a line, in their order."""
-    fields = [*row][1:]
-    fields[-1] = () if fields[-1] == "[]" else tuple(json.loads(fields[-1]))
-    return Line(*fields)
+    """The columns of LOAD_LINES between the order's id and the time are the fields of a line."""
+    fields = dict(row)
+    del fields["order_id"], fields["now"]
+    fields["lots"] = () if fields["lots"] == "[]" else tuple(json.loads(fields["lots"]))
+    return made(Line, fields)
 
 
 def _order_of(row: Record, lines: tuple[Line, ...]) -> Order:
-    built = ("order_id", "lines", "rejection")
-    fields = {name: row[name] for name in Order.__slots__ if name not in built}
-    return Order(order_id=str(row["order_id"]), lines=lines, rejection=rejection_of(row["rejection"]), **fields)
+    """The columns of LOCK_ORDERS are the fields of an order but its lines."""
+    fields = dict(row)
+    fields.update(order_id=str(row["order_id"]), lines=lines, rejection=rejection_of(row["rejection"]))
+    return made(Order, fields)
 
 
 LOAD_RECIPIENTS = """

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from asyncpg import Record
-
 from services.order.domain.order import STUCK_AFTER_ATTEMPTS
 from shared.runtime.transaction import Transaction
 
@@ -24,54 +22,53 @@ class Question:
     attempts: int = 0
 
 
-PUT_QUESTIONS = """
-INSERT INTO questions (order_id, neighbour, event, version, payload, asked_at, next_attempt_at)
-SELECT order_id, neighbour, event, version, payload, asked_at, asked_at + make_interval(secs => $7)
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[])
-    AS new (order_id, neighbour, event, version, payload, asked_at)
-ORDER BY order_id, neighbour
-ON CONFLICT (order_id, neighbour) DO UPDATE
-SET event = excluded.event, version = excluded.version, payload = excluded.payload, asked_at = excluded.asked_at,
-    attempts = 0, next_attempt_at = excluded.next_attempt_at
-WHERE questions.version < excluded.version
-RETURNING questions.order_id, coalesce(old.attempts, 0) AS attempts
+TURN_QUESTIONS = """
+WITH dropped AS (
+    DELETE FROM questions
+    USING unnest($1::uuid[], $2::text[]) AS answered (order_id, neighbour)
+    WHERE questions.order_id = answered.order_id AND questions.neighbour = answered.neighbour
+    RETURNING questions.order_id, questions.attempts
+), put AS (
+    INSERT INTO questions (order_id, neighbour, event, version, payload, asked_at, next_attempt_at)
+    SELECT order_id, neighbour, event, version, payload, asked_at, asked_at + make_interval(secs => $9)
+    FROM unnest($3::uuid[], $4::text[], $5::text[], $6::int[], $7::text[], $8::timestamptz[])
+        AS new (order_id, neighbour, event, version, payload, asked_at)
+    ORDER BY order_id, neighbour
+    ON CONFLICT (order_id, neighbour) DO UPDATE
+    SET event = excluded.event, version = excluded.version, payload = excluded.payload, asked_at = excluded.asked_at,
+        attempts = 0, next_attempt_at = excluded.next_attempt_at
+    WHERE questions.version < excluded.version
+    RETURNING questions.order_id, coalesce(old.attempts, 0) AS attempts
+)
+SELECT order_id FROM dropped WHERE attempts >= $10
+UNION
+SELECT order_id FROM put WHERE attempts >= $10
+ORDER BY order_id
 """
 
 
-async def put_questions(tx: Transaction, questions: Sequence[Question], first_seconds: float) -> list[str]:
-    """Remembers the newest question to each neighbour of an order; `questions` names each pair once.
+async def turn_questions(
+    tx: Transaction, answered: Sequence[tuple[str, str]], asked: Sequence[Question], first_seconds: float
+) -> list[str]:
+    """Forgets what was answered and remembers the newest question to each neighbour of an order.
 
-    Returns the orders whose older question was stuck.
+    `answered` and `asked` name an order and neighbour once, in one of them; the orders are locked, so nobody asks
+    meanwhile. Returns the orders whose older question was stuck.
     """
     rows = await tx.fetch(
-        PUT_QUESTIONS,
-        [question.order_id for question in questions],
-        [question.neighbour for question in questions],
-        [question.event for question in questions],
-        [question.version for question in questions],
-        [question.payload for question in questions],
-        [question.asked_at for question in questions],
+        TURN_QUESTIONS,
+        [UUID(order_id) for order_id, _ in answered],
+        [neighbour for _, neighbour in answered],
+        [question.order_id for question in asked],
+        [question.neighbour for question in asked],
+        [question.event for question in asked],
+        [question.version for question in asked],
+        [question.payload for question in asked],
+        [question.asked_at for question in asked],
         float(first_seconds),
+        STUCK_AFTER_ATTEMPTS,
     )
-    return _stuck(rows)
-
-
-def _stuck(rows: Sequence[Record]) -> list[str]:
-    return [str(row["order_id"]) for row in rows if row["attempts"] >= STUCK_AFTER_ATTEMPTS]
-
-
-DROP_QUESTIONS = """
-DELETE FROM questions
-USING unnest($1::uuid[], $2::text[]) AS answered (order_id, neighbour)
-WHERE questions.order_id = answered.order_id AND questions.neighbour = answered.neighbour
-RETURNING questions.order_id, questions.attempts
-"""
-
-
-async def drop_questions(tx: Transaction, answered: Sequence[tuple[str, str]]) -> list[str]:
-    """Forgets what was answered; the orders are locked, so nobody asks meanwhile. Returns those that were stuck."""
-    order_ids = [UUID(order_id) for order_id, _ in answered]
-    return _stuck(await tx.fetch(DROP_QUESTIONS, order_ids, [neighbour for _, neighbour in answered]))
+    return [str(row["order_id"]) for row in rows]
 
 
 LOCK_DUE_QUESTIONS = """

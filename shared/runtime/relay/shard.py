@@ -32,6 +32,7 @@ _SESSION: Final = {
     **BY_INDEX,
     # The outbox is read in the order of its key, never sorted.
     "enable_bitmapscan": "off",
+    "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     "timezone": "UTC",
@@ -181,14 +182,19 @@ class Shard:
     async def _work(self, connection: Any, publisher: Publisher, cursor: Cursor, stop: asyncio.Event) -> None:
         """Sends until there is nothing more and the service stops."""
         while True:
-            if await self._step(connection, publisher, cursor):
+            sent, cut_short = await self._step(connection, publisher, cursor)
+            if cut_short or (sent and stop.is_set()):
                 continue
             if stop.is_set():
                 return
+            # What was committed since this step read has set the event that is waited for.
             await first_of(self._wakeups.wait(f"relay-{self._shard}", POLL_SECONDS), stop.wait())
 
-    async def _step(self, connection: Any, publisher: Publisher, cursor: Cursor) -> int:
-        """Reads, sends, waits for every acknowledgement, then moves the cursor: dying between means sending twice."""
+    async def _step(self, connection: Any, publisher: Publisher, cursor: Cursor) -> tuple[int, bool]:
+        """Reads, sends, waits for every acknowledgement, then moves the cursor: dying between means sending twice.
+
+        Returns how many events were sent, and whether the read was cut short, so that more may wait.
+        """
         now = time.monotonic()
         overdue = cursor.overdue(now, self._gap_seconds)
         rows = await connection.fetch(
@@ -206,12 +212,13 @@ class Shard:
             await publisher.send(records)
             self._sending_since = None
             SENT.labels(self._service).inc(len(records))
-        if sum(len(record.value or b"") for record in records) >= BYTES_MAX:
-            overdue = set()  # the read was cut short, so a gap may have been filled unseen
+        too_large = sum(len(record.value or b"") for record in records) >= BYTES_MAX
+        if too_large:
+            overdue = set()  # a gap may have been filled unseen
         if cursor.advance({row["seq"]: row["created_at"] for row in rows}, overdue, now):
             await connection.execute(MOVE_CURSOR, self._shard, cursor.sent_through, cursor.sent_at, sorted(cursor.gaps))
         GAPS.labels(self._service, self._shard).set(len(cursor.gaps))
-        return len(rows)
+        return len(rows), too_large or len(rows) >= ROWS_MAX
 
     def _floor(self, cursor: Cursor, now: float) -> datetime:
         """Older partitions are not looked at, but for once a minute, should the server's clock have gone back."""
