@@ -1,10 +1,12 @@
 """Puts the order service together: settings -> database, routes, subscriptions, timers."""
 
+import asyncio
 from pathlib import Path
 
 from services.order.api.alerts import alert_routes
 from services.order.api.retrying import retry_routes
 from services.order.api.routes import routes
+from services.order.api.stream import stream_routes
 from services.order.handlers import subscriptions
 from services.order.jobs import jobs
 from services.order.settings import OrderSettings
@@ -25,7 +27,7 @@ def build(settings: OrderSettings) -> Service:
         shards=settings.outbox_shards,
         largest=settings.pool_size,
     )
-    policy = settings.policy()
+    policy, stopping = settings.policy(), asyncio.Event()
     return Service(
         name="order",
         settings=settings,
@@ -33,7 +35,13 @@ def build(settings: OrderSettings) -> Service:
         wakeups=wakeups,
         subscriptions=subscriptions(policy),
         jobs=jobs(policy, settings.ask_again_every_seconds),
-        routers=(alert_routes(database), retry_routes(database), routes(database, policy)),
+        routers=(
+            alert_routes(database),
+            retry_routes(database),
+            stream_routes(database, stopping),
+            routes(database, policy),
+        ),
         migrations=MIGRATIONS,
         path="/api/orders",
+        stopping=stopping,
     )

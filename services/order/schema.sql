@@ -354,6 +354,8 @@ CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topi
 
 CREATE UNIQUE INDEX one_open_alert_of_a_kind_and_subject ON alerts USING btree (subject_id, kind) WHERE (status <> 'resolved'::text);
 
+CREATE UNIQUE INDEX order_history_by_step ON order_history USING btree (step);
+
 CREATE INDEX order_lines_of_a_product ON order_lines USING btree (product_id, order_id);
 
 CREATE INDEX order_shipments_of_an_order ON order_shipments USING btree (order_id);

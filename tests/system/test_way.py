@@ -1,7 +1,11 @@
 """One order's way through four services, forward: held, confirmed, picked, shipped, out of stock, fulfilled."""
 
+import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
+
+import orjson
 
 from shared.contracts.catalog import EVENTS
 from tests.installation import System
@@ -38,6 +42,38 @@ async def test_stock_goes_100_then_75_available_then_75_in_all(system: System) -
 
 async def _levels_are(shop: Shop, item_id: str, levels: tuple[int, int, int]) -> bool:
     return await shop.levels(item_id) == levels
+
+
+async def test_an_order_is_followed_as_it_goes_and_after_a_broken_connection(system: System) -> None:
+    async with Shop(system.stack) as shop, system.client("order") as client:
+        await shop.product("stream-rose", 10)
+        async with client.stream("GET", "/api/orders/stream") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            lines = stream.aiter_lines()
+            order_id = (await shop.order([("stream-rose", 2)], auto_confirm=True)).json()["order_id"]
+            first = await _heard(lines, order_id, "order.created")
+            confirmed = await _heard(lines, order_id, "order.confirmed")
+        assert (first["status"], confirmed["status"]) == ("created", "confirmed")
+        await shop.ship(order_id, "stream-1", deliver=True)
+        resume = {"Last-Event-ID": confirmed["id"]}
+        async with client.stream("GET", f"/api/orders/stream?order_id={order_id}", headers=resume) as stream:
+            fulfilled = await _heard(stream.aiter_lines(), order_id, "order.fulfilled")
+        assert fulfilled["status"] == "fulfilled" and fulfilled["version"] > confirmed["version"]
+
+
+async def _heard(lines: AsyncIterator[str], order_id: str, event: str) -> dict[str, Any]:
+    """The data of the next such event of the order, with its id."""
+    found: dict[str, str] = {}
+    async with asyncio.timeout(30):
+        async for line in lines:
+            name, _, text = line.partition(": ")
+            found[name] = text
+            if line:
+                continue
+            if found.get("event") == event and orjson.loads(found["data"])["order_id"] == order_id:
+                return {**orjson.loads(found["data"]), "id": found["id"]}
+            found = {}
+    raise AssertionError(f"the stream ended without {event}")
 
 
 async def test_an_auto_confirmed_order_in_one_parcel_makes_nine_messages(system: System) -> None:
