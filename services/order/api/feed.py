@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final
@@ -71,7 +71,9 @@ class Feed:
         """As many clients listen as one process serves."""
         return len(self._clients) >= CLIENTS_MAX
 
-    async def listen(self, interest: Interest, since: int | None, comment_seconds: float) -> AsyncIterator[News | None]:
+    async def listen(
+        self, interest: Interest, since: int | None, comment_seconds: float
+    ) -> AsyncGenerator[News | None, None]:
         """What happens from now on, or after the number `since`; None after each such time of silence.
 
         Ends when the service stops or the client is too slow. After a resumption a step may come twice.

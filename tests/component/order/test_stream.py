@@ -207,5 +207,5 @@ async def test_more_clients_than_one_instance_serves_are_told_to_come_again(
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 19, "\u0661"])
 async def test_an_id_that_the_stream_never_gave_is_refused(shop: Shop, given: str) -> None:
-    response = await shop.client.get("/api/orders/stream", headers={"Last-Event-ID": given.encode()})
+    response = await shop.client.get("/api/orders/stream", headers=[(b"last-event-id", given.encode())])
     assert (response.status_code, response.json()["type"]) == (400, "urn:flacon:problem:malformed-request")
