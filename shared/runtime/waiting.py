@@ -82,12 +82,10 @@ class Waiting(Generic[V]):
         return waiter.view
 
     async def _await(self, waiter: _Waiter[V], seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await waiter.result
-        except TimeoutError:
-            if not waiter.seen.is_set():
-                await self._first_view(waiter)
+        # Not `asyncio.timeout`: it would cancel the result, and a waiter with a result is not read for any more.
+        await asyncio.wait((waiter.result,), timeout=seconds)
+        if not waiter.seen.is_set():
+            await self._first_view(waiter)
 
     async def _first_view(self, waiter: _Waiter[V]) -> None:
         try:
