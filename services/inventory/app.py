@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from services.inventory.api import routes
+from services.inventory.api.alerts import alert_routes
 from services.inventory.domain.shelf import Terms
 from services.inventory.handlers import subscriptions
 from services.inventory.jobs import jobs
@@ -36,10 +37,11 @@ def build(settings: InventorySettings) -> Service:
         database=database,
         wakeups=wakeups,
         subscriptions=subscriptions(house),
-        jobs=jobs(house, settings.sweep_seconds, settings.level_seconds),
-        routers=(routes(database, house),),
+        jobs=jobs(house, settings.sweep_seconds, settings.level_seconds, settings.overdue_seconds),
+        routers=(alert_routes(database), routes(database, house)),
         migrations=Path(__file__).parent / "migrations",
         partitions=PARTITIONS,
+        path="/api/inventory",
     )
 
 

@@ -44,7 +44,7 @@ def deduct_shipments(work: Work, event: Event[FulfillmentShipped]) -> None:
     """`fulfillment.shipped`: stock leaves, once per shipment."""
     data = event.data
     quantities = tuple((line.product_id, line.quantity) for line in data.shipped)
-    work.shipments.append(Shipment(data.shipment_id, data.order_id, quantities, str(event.id)))
+    work.shipments.append(Shipment(data.shipment_id, data.order_id, quantities, data.shipped_at, str(event.id)))
 
 
 def hold_short_picks(work: Work, event: Event[FulfillmentShortPicked]) -> None:

@@ -30,15 +30,22 @@ END $$;
 CREATE TABLE alerts (
     alert_id uuid NOT NULL,
     kind text NOT NULL,
-    item_id text NOT NULL COLLATE pg_catalog."C",
+    item_id text COLLATE pg_catalog."C",
     status text NOT NULL,
     raised_at timestamp with time zone NOT NULL,
     acknowledged_at timestamp with time zone,
     acknowledged_by text,
     note text,
     resolved_at timestamp with time zone,
-    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['low_stock'::text, 'critical'::text, 'stockout'::text, 'discrepancy'::text]))),
+    claim_id uuid,
+    CONSTRAINT alert_is_of_an_item_or_of_a_hold CHECK (
+CASE
+    WHEN (kind = 'hold_overdue'::text) THEN ((claim_id IS NOT NULL) AND (item_id IS NULL))
+    ELSE ((item_id IS NOT NULL) AND (claim_id IS NULL))
+END),
+    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['low_stock'::text, 'critical'::text, 'stockout'::text, 'discrepancy'::text, 'hold_overdue'::text]))),
     CONSTRAINT alert_status_is_known CHECK ((status = ANY (ARRAY['raised'::text, 'acknowledged'::text, 'resolved'::text]))),
+    CONSTRAINT an_acknowledged_alert_tells_by_whom CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
     CONSTRAINT resolved_alert_tells_when CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL)))
 );
 
@@ -89,6 +96,8 @@ CREATE TABLE counts (
     reason text NOT NULL,
     actor text NOT NULL,
     at timestamp with time zone NOT NULL,
+    counted_at timestamp with time zone,
+    CONSTRAINT a_count_is_not_of_the_future CHECK ((counted_at <= at)),
     CONSTRAINT counted_is_not_negative CHECK ((counted >= 0))
 );
 
@@ -405,6 +414,10 @@ CREATE INDEX batches_on_their_way ON batches USING btree (item_id, expected_at) 
 
 CREATE INDEX claims_that_lapse ON claims USING btree (expires_at, id) WHERE (status = 'active'::text);
 
+CREATE INDEX confirmed_claims_by_date ON claims USING btree (expires_at, id) WHERE (status = 'confirmed'::text);
+
+CREATE INDEX counts_of_an_item ON counts USING btree (item_id, COALESCE(counted_at, at));
+
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
@@ -415,6 +428,8 @@ CREATE INDEX ledger_of_an_item ON ONLY ledger USING btree (item_id, version);
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
+CREATE UNIQUE INDEX one_open_alert_per_hold ON alerts USING btree (claim_id) WHERE ((status <> 'resolved'::text) AND (claim_id IS NOT NULL));
+
 CREATE UNIQUE INDEX one_open_alert_per_item_and_kind ON alerts USING btree (item_id, kind) WHERE (status <> 'resolved'::text);
 
 CREATE INDEX reservations_in_queue ON reservations USING btree (item_id, protected, priority DESC, accepted_at, claim_id) WHERE (backordered > 0);
@@ -424,6 +439,9 @@ CREATE INDEX reservations_taken_back_first ON reservations USING btree (item_id,
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
 
 CREATE TRIGGER ledger_is_not_truncated BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES claims(id);
 
 ALTER TABLE ONLY alerts
     ADD CONSTRAINT alerts_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);

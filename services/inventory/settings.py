@@ -19,5 +19,7 @@ class InventorySettings(ServiceSettings):
     """A confirmed hold that is older is overdue; it is never swept."""
     sweep_seconds: float = Field(1.0, gt=0, le=3600)
     """How often lapsed holds are looked for."""
+    overdue_seconds: float = Field(60.0, gt=0, le=3600)
+    """How often confirmed holds past their date are looked for."""
     level_seconds: float = Field(0.5, gt=0, le=3600)
     """How often the levels of changed items are told."""

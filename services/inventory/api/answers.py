@@ -8,11 +8,14 @@ from services.inventory.operations.stock import (
     Adjustment,
     BelowPromised,
     Count,
+    CountOutcome,
+    FutureCount,
     FutureVersion,
     Movement,
     Receipt,
     Unknown,
 )
+from shared.contracts.values import rfc3339
 from shared.runtime.answers import Answer
 from shared.runtime.problems import invalid, problem
 
@@ -54,12 +57,15 @@ def adjusted(asked: Adjustment, done: Movement | Unknown | BelowPromised) -> Ans
     return Answer(201, body)
 
 
-def counted(asked: Count, done: Movement | Unknown | FutureVersion) -> Answer:
+def counted(asked: Count, done: CountOutcome) -> Answer:
     if isinstance(done, Unknown):
         return unknown_item(done.item_id)
     if isinstance(done, FutureVersion):
         detail = f"the item is at version {done.version}"
         return invalid(detail, (detail, "/version"))
+    if isinstance(done, FutureCount):
+        detail = f"it is {rfc3339(done.now)} now"
+        return invalid(detail, (detail, "/counted_at"))
     body = {
         "count_id": asked.count_id,
         "expected": done.expected,

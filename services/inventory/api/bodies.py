@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.inventory.domain.deviations import Check
 from shared.contracts.values import DecimalText, Identifier
@@ -109,13 +109,14 @@ class NewReceipt(Body):
 
 
 class NewCount(Body):
-    """What was counted on shelf and bench, and the version of the item that was shown then."""
+    """What was counted on shelf and bench, the version of the item that was shown then, and (if not just now) when."""
 
     item_id: Identifier
     lot_id: None = None
     counted: UnitsOrNone
     version: Annotated[int, Field(ge=0, le=2**53)]
     reason: Reason
+    counted_at: AwareDatetime | None = None
 
 
 class NewAdjustment(Body):

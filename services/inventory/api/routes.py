@@ -122,7 +122,9 @@ def _add_counts(router: APIRouter, database: Database, house: House) -> None:
     async def count(request: Request, caller: Writes) -> Response:
         """The books follow the count of shelf and bench; movements since the version stand."""
         asked = await body(request, bodies.NewCount)
-        counted = stock.Count(new_id(), asked.item_id, asked.counted, asked.version, asked.reason, caller.subject)
+        counted = stock.Count(
+            new_id(), asked.item_id, asked.counted, asked.version, asked.reason, caller.subject, asked.counted_at
+        )
         return respond(await group.submit(counted, key_of(request, caller)), request)
 
 

@@ -1,9 +1,10 @@
 """Facts of the building: shipped, reported short, received, counted, adjusted; never refused, each applied once."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from services.inventory.domain.claims import Claim, Line
@@ -13,11 +14,12 @@ from services.inventory.domain.shelf import Deduction, Shelf, UnknownItem
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """One parcel of an order that left the building: units by product."""
+    """One parcel of an order that left the building: units by product, and when by fulfillment's word."""
 
     shipment_id: str
     order_id: str
     quantities: tuple[tuple[str, int], ...]
+    shipped_at: datetime
     cause: str | None = None
 
 
@@ -73,11 +75,25 @@ def summed(quantities: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {item_id: quantity for item_id, quantity in found.items() if quantity > 0}
 
 
-def decide_shipments(shelf: Shelf, shipments: Iterable[Shipment]) -> None:
-    """Stock leaves with each shipment and closes the order's hold on it."""
+def decide_shipments(
+    shelf: Shelf, shipments: Iterable[Shipment], counted_at: Mapping[str, datetime] = MappingProxyType({})
+) -> None:
+    """Stock leaves with each shipment and closes the order's hold on it.
+
+    `counted_at`: when each item was counted last. What had left by then was missed by that count, and is given back to
+    the books before it is deducted.
+    """
     for shipment in shipments:
         shelf.cause = shipment.cause
+        _correct_counts(shelf, shipment, counted_at)
         _ship(shelf, _claim_of(shelf, shipment.order_id), shipment)
+
+
+def _correct_counts(shelf: Shelf, shipment: Shipment, counted_at: Mapping[str, datetime]) -> None:
+    by = Reference("order", shipment.order_id, "fulfillment", f"shipment {shipment.shipment_id} left before the count")
+    for item_id, quantity in summed(shipment.quantities).items():
+        if item_id in counted_at and shipment.shipped_at < counted_at[item_id]:
+            shelf.entries.append(shelf.level(item_id).post("count_correction", quantity, by, current=quantity))
 
 
 def _ship(shelf: Shelf, claim: Claim, shipment: Shipment) -> None:

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
@@ -193,6 +193,13 @@ class Shelf:
 
     def _covers(self, claim: Claim) -> bool:
         return claim.lines.keys() <= self.levels.keys()
+
+    def date_batches(self) -> None:
+        """A batch whose materials are all held since its last change is to be started by a date; it never lapses."""
+        for claim in self.touched.values():
+            if claim.kind == "batch" and claim.status == "confirmed":
+                by = claim.expires_at or self.now + timedelta(seconds=self.terms.confirmed_seconds)
+                claim.expires_at = by if claim.whole else None
 
     # rule 4: facts
 

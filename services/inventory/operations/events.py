@@ -72,7 +72,7 @@ async def take_in(tx: Transaction, house: House, work: Work) -> None:
     asked = {line.item_id for question in questions for line in question.lines}
     shelf = await load(tx, house, await with_lapsed(tx, scope, asked))
     await _receive(tx, shelf, work.completions)
-    decide_shipments(shelf, work.shipments)
+    decide_shipments(shelf, work.shipments, await _counted(tx, work.shipments))
     decide_short_picks(shelf, work.short_picks)
     decide_batch_questions(shelf, batch_questions)
     decide_questions(shelf, questions)
@@ -93,6 +93,12 @@ async def _first_heard(tx: Transaction, work: Work) -> Work:
     )
     work.completions = list({fact.batch_id: fact for fact in work.completions if fact.batch_id in completed}.values())
     return work
+
+
+async def _counted(tx: Transaction, shipments: Sequence[Shipment]) -> dict[str, datetime]:
+    """When the items of these shipments were counted last; the items are locked, so nobody counts meanwhile."""
+    items = {item_id for shipment in shipments for item_id, _ in shipment.quantities}
+    return await facts.last_counted(tx, sorted(items)) if items else {}
 
 
 def _scope(work: Work, questions: Sequence[OrderQuestion], batch_questions: Sequence[BatchQuestion]) -> Scope:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
@@ -60,6 +60,16 @@ class FutureVersion:
     """A count names a version that the item has not reached."""
 
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class FutureCount:
+    """A count names a time that has not come."""
+
+    now: datetime
+
+
+CountOutcome = Movement | Unknown | FutureVersion | FutureCount
 
 
 async def receive(tx: Transaction, house: House, receipts: Sequence[Receipt]) -> list[Movement | Unknown]:
@@ -154,7 +164,7 @@ async def adjust(
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What was counted on shelf and bench, when the item was at `version`."""
+    """What was counted on shelf and bench, when the item was at `version`; `counted_at` None: just now."""
 
     count_id: UUID
     item_id: str
@@ -162,9 +172,10 @@ class Count:
     version: int
     reason: str
     actor: str
+    counted_at: datetime | None = None
 
 
-async def count(tx: Transaction, house: House, asked: Sequence[Count]) -> list[Movement | Unknown | FutureVersion]:
+async def count(tx: Transaction, house: House, asked: Sequence[Count]) -> list[CountOutcome]:
     """The books follow each count; holds that no longer fit are taken back, lowest priority and newest first."""
     scope = Scope()
     for one in asked:
@@ -173,13 +184,15 @@ async def count(tx: Transaction, house: House, asked: Sequence[Count]) -> list[M
         scope.freeing.add(one.item_id)
     shelf = await load(tx, house, scope)
     known = await facts.known_counts(tx, [one.count_id for one in asked])
-    found: list[Movement | Unknown | FutureVersion] = []
+    found: list[CountOutcome] = []
     for one in asked:
         level = shelf.levels.get(one.item_id)
         if level is None:
             found.append(Unknown(one.item_id))
         elif one.version > level.version:
             found.append(FutureVersion(level.version))
+        elif one.counted_at is not None and one.counted_at > shelf.now:
+            found.append(FutureCount(shelf.now))
         else:
             found.append(await _count(tx, shelf, one, one.count_id in known))
     await save(tx, house, shelf)
@@ -193,7 +206,8 @@ async def _count(tx: Transaction, shelf: Shelf, asked: Count, known: bool) -> Mo
     if not known:
         books = Counted(str(asked.count_id), asked.item_id, asked.counted, current, held, asked.actor, asked.reason)
         decide_count(shelf, books)
-        row = (asked.item_id, current, asked.counted, asked.version, asked.reason, asked.actor, shelf.now)
+        taken = (asked.version, asked.reason, asked.actor, shelf.now, asked.counted_at or shelf.now)
+        row = (asked.item_id, current, asked.counted, *taken)
         await facts.insert_count(tx, asked.count_id, row)
         await alerts.resolve(tx, [(asked.item_id, "discrepancy")], shelf.now)
     return _movement(shelf, asked.item_id, start, current)

@@ -1,9 +1,15 @@
 """What time does to stock: lapsed holds end, and queues that were too long go on."""
 
+from typing import Final
+
 from services.inventory.operations.shelves import LAPSED_CLAIMS_MAX, House, Scope, load, save
+from services.inventory.store import alerts
 from services.inventory.store import claims as claim_rows
 from services.inventory.store import levels as level_rows
 from shared.runtime.transaction import Transaction
+
+OVERDUE_MAX: Final = 500
+"""Alerts of overdue holds that one transaction raises or resolves."""
 
 
 async def release_expired_holds(tx: Transaction, house: House) -> int:
@@ -17,6 +23,11 @@ async def release_expired_holds(tx: Transaction, house: House) -> int:
         shelf.expire(claim)
     await save(tx, house, shelf)
     return len(lapsed)
+
+
+async def watch_overdue_holds(tx: Transaction) -> int:
+    """Raises an alert for each confirmed hold past its date, and resolves those of holds that ended."""
+    return max(await alerts.resolve_overdue(tx, OVERDUE_MAX), await alerts.raise_overdue(tx, OVERDUE_MAX))
 
 
 async def go_on_filling(tx: Transaction, house: House) -> int:

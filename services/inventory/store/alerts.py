@@ -1,7 +1,8 @@
-"""Statements on alerts: one open of a kind and item."""
+"""Statements on alerts: one open of a kind and item, and one of a hold."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from shared.runtime.transaction import Transaction
 
@@ -30,3 +31,72 @@ async def raise_(tx: Transaction, subjects: Sequence[tuple[str, str]], now: date
 async def resolve(tx: Transaction, subjects: Sequence[tuple[str, str]], now: datetime) -> None:
     """Closes the alerts (item, kind) that are open; the items must be locked."""
     await tx.execute(RESOLVE_ALERTS, [item_id for item_id, _ in subjects], [kind for _, kind in subjects], now)
+
+
+FIND_OVERDUE = """
+SELECT claims.id
+FROM claims
+WHERE claims.status = 'confirmed' AND claims.expires_at <= clock_timestamp()
+  AND NOT EXISTS (SELECT FROM alerts WHERE alerts.claim_id = claims.id AND alerts.status <> 'resolved')
+  AND EXISTS (SELECT FROM reservations WHERE reservations.claim_id = claims.id AND reservations.held > 0)
+ORDER BY claims.expires_at, claims.id
+LIMIT $1
+"""
+
+RAISE_OVERDUE = """
+INSERT INTO alerts (alert_id, claim_id, kind, status, raised_at)
+SELECT alert_id, claim_id, 'hold_overdue', 'raised', clock_timestamp()
+FROM unnest($1::uuid[], $2::uuid[]) AS overdue (alert_id, claim_id)
+ORDER BY claim_id
+ON CONFLICT (claim_id) WHERE status <> 'resolved' AND claim_id IS NOT NULL DO NOTHING
+"""
+
+RESOLVE_OVERDUE = """
+UPDATE alerts
+SET status = 'resolved', resolved_at = clock_timestamp()
+FROM (
+    SELECT alert_id FROM alerts
+    WHERE status <> 'resolved' AND claim_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM claims
+        JOIN reservations ON reservations.claim_id = claims.id AND reservations.held > 0
+        WHERE claims.id = alerts.claim_id AND claims.status = 'confirmed' AND claims.expires_at <= clock_timestamp())
+    ORDER BY alert_id
+    LIMIT $1
+    FOR UPDATE
+) AS settled
+WHERE alerts.alert_id = settled.alert_id
+RETURNING alerts.alert_id
+"""
+
+
+async def raise_overdue(tx: Transaction, limit: int) -> int:
+    """Opens an alert for each hold that is past its date and has none open; returns for how many."""
+    claim_ids = [row["id"] for row in await tx.fetch(FIND_OVERDUE, limit)]
+    if claim_ids:
+        await tx.execute(RAISE_OVERDUE, [tx.new_id() for _ in claim_ids], claim_ids)
+    return len(claim_ids)
+
+
+async def resolve_overdue(tx: Transaction, limit: int) -> int:
+    """Closes the alerts of holds that ended or have another date; returns of how many."""
+    return len(await tx.fetch(RESOLVE_OVERDUE, limit))
+
+
+ACKNOWLEDGE_ALERTS = """
+WITH named AS (
+    SELECT alerts.alert_id, seen.actor, seen.note
+    FROM alerts
+    JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS seen (alert_id, actor, note) ON seen.alert_id = alerts.alert_id
+    ORDER BY alerts.alert_id
+    FOR UPDATE OF alerts
+)
+UPDATE alerts
+SET status = 'acknowledged', acknowledged_at = clock_timestamp(), acknowledged_by = named.actor, note = named.note
+FROM named
+WHERE alerts.alert_id = named.alert_id AND alerts.status = 'raised'
+"""
+
+
+async def acknowledge_alerts(tx: Transaction, seen: Sequence[tuple[UUID, str, str | None]]) -> None:
+    """Notes who has seen each (alert, actor, note); one that is not merely raised stays as it is."""
+    await tx.execute(ACKNOWLEDGE_ALERTS, *(list(column) for column in zip(*seen, strict=True)))

@@ -12,7 +12,7 @@ from services.inventory.handlers import subscriptions
 from services.inventory.operations.items import Item, make_items
 from services.inventory.operations.shelves import House
 from services.inventory.operations.stock import Adjustment, Count, Receipt, adjust, count, receive
-from services.inventory.operations.timers import go_on_filling, release_expired_holds
+from services.inventory.operations.timers import go_on_filling, release_expired_holds, watch_overdue_holds
 from services.inventory.views import history
 from shared.contracts import bottling, fulfillment, order
 from shared.contracts.envelope import Event
@@ -83,10 +83,13 @@ class Warehouse:
         async with self.database.transaction() as tx:
             return (await receive(tx, self.house, [receipt]))[0]
 
-    async def count(self, item_id: str, counted: int, version: int | None = None) -> Any:
+    async def count(
+        self, item_id: str, counted: int, version: int | None = None, counted_at: datetime | None = None
+    ) -> Any:
         seen = (await self.level(item_id))["version"] if version is None else version
         async with self.database.transaction() as tx:
-            return (await count(tx, self.house, [Count(new_id(), item_id, counted, seen, "cycle", "ann")]))[0]
+            asked = Count(new_id(), item_id, counted, seen, "cycle", "ann", counted_at)
+            return (await count(tx, self.house, [asked]))[0]
 
     async def adjust(self, item_id: str, quantity: int) -> Any:
         async with self.database.transaction() as tx:
@@ -95,6 +98,10 @@ class Warehouse:
     async def sweep(self) -> int:
         async with self.database.transaction() as tx:
             return await release_expired_holds(tx, self.house)
+
+    async def watch(self) -> int:
+        async with self.database.transaction() as tx:
+            return await watch_overdue_holds(tx)
 
     async def go_on(self) -> int:
         async with self.database.transaction() as tx:
@@ -204,14 +211,16 @@ class Warehouse:
     def cancel(self, order_id: str, *lines: tuple[Any, ...], version: int = 9, **fields: Any) -> Event[Any]:
         return self.ask("order.cancelled", order_id, *lines, version=version, **fields)
 
-    def shipped(self, order_id: str, *lines: tuple[str, int], shipment_id: str | None = None) -> Event[Any]:
+    def shipped(
+        self, order_id: str, *lines: tuple[str, int], shipment_id: str | None = None, at: datetime | None = None
+    ) -> Event[Any]:
         fact = fulfillment.FulfillmentShipped.model_validate(
             {
                 **_fulfillment(order_id),
                 "shipment_id": shipment_id or new(),
                 "carrier": "DHL",
                 "tracking_number": "T-1",
-                "shipped_at": START,
+                "shipped_at": at or datetime.now(UTC),
                 "shipped": [{"product_id": item_id, "quantity": quantity} for item_id, quantity in lines],
             }
         )

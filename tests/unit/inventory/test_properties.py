@@ -95,7 +95,7 @@ class House:
         decide_question(shelf, self.last)
 
     def ship(self, shelf: Shelf, order_id: str, item_id: str, quantity: int) -> None:
-        decide_shipments(shelf, [Shipment("s", order_id, ((item_id, quantity),))])
+        decide_shipments(shelf, [Shipment("s", order_id, ((item_id, quantity),), START)])
 
     def short(self, shelf: Shelf, order_id: str, item_id: str, quantity: int, reason: Any) -> None:
         decide_short_picks(shelf, [ShortPick("s", order_id, (Short(item_id, quantity, reason),))])

@@ -51,7 +51,7 @@ class Warehouse:
         return self._do("b", lambda shelf: decide_batch_question(shelf, question))
 
     def ships(self, order_id: str, **units: int) -> Telling | None:
-        shipment = Shipment("s", order_id, tuple(units.items()))
+        shipment = Shipment("s", order_id, tuple(units.items()), START)
         return self._do(order_id, lambda shelf: decide_shipments(shelf, [shipment]))
 
     def misses(self, order_id: str, item_id: str, quantity: int, reason: Any = "missing") -> Telling | None:
