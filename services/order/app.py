@@ -34,7 +34,7 @@ def build(settings: OrderSettings) -> Service:
         database=database,
         wakeups=wakeups,
         subscriptions=subscriptions(policy),
-        jobs=jobs(policy, settings.ask_again_every_seconds),
+        jobs=jobs(policy, settings.ask_again_every_seconds, settings.promises_every_seconds),
         routers=(
             alert_routes(database),
             retry_routes(database),

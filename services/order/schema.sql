@@ -140,6 +140,18 @@ CREATE TABLE order_lines (
 )
 WITH (fillfactor='60');
 
+CREATE TABLE order_promises (
+    order_id uuid NOT NULL,
+    number integer NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    promised_on date NOT NULL,
+    basis text NOT NULL,
+    cause text NOT NULL,
+    open boolean NOT NULL,
+    CONSTRAINT basis_is_known CHECK ((basis = ANY (ARRAY['stock'::text, 'batch'::text, 'lead_days'::text]))),
+    CONSTRAINT promises_are_numbered_from_one CHECK ((number >= 1))
+);
+
 CREATE TABLE order_recipients (
     order_id uuid NOT NULL,
     shipping_address jsonb NOT NULL,
@@ -325,6 +337,9 @@ ALTER TABLE ONLY order_history
 ALTER TABLE ONLY order_lines
     ADD CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line);
 
+ALTER TABLE ONLY order_promises
+    ADD CONSTRAINT order_promises_pkey PRIMARY KEY (order_id, number);
+
 ALTER TABLE ONLY order_recipients
     ADD CONSTRAINT order_recipients_pkey PRIMARY KEY (order_id);
 
@@ -354,6 +369,10 @@ CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topi
 
 CREATE UNIQUE INDEX one_open_alert_of_a_kind_and_subject ON alerts USING btree (subject_id, kind) WHERE (status <> 'resolved'::text);
 
+CREATE UNIQUE INDEX one_open_promise_per_order ON order_promises USING btree (order_id) WHERE open;
+
+CREATE INDEX open_promises_by_day ON order_promises USING btree (promised_on, order_id) WHERE open;
+
 CREATE UNIQUE INDEX order_history_by_step ON order_history USING btree (step);
 
 CREATE INDEX order_lines_of_a_product ON order_lines USING btree (product_id, order_id);
@@ -365,3 +384,6 @@ CREATE INDEX orders_of_a_customer ON orders USING btree (customer_id, order_id);
 CREATE INDEX questions_by_next_attempt ON questions USING btree (next_attempt_at);
 
 CREATE INDEX stuck_questions ON questions USING btree (order_id) WHERE (attempts >= 2);
+
+ALTER TABLE ONLY order_promises
+    ADD CONSTRAINT order_promises_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(order_id);

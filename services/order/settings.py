@@ -17,6 +17,8 @@ class OrderSettings(ServiceSettings):
     shipping_lead_days: int = Field(2, ge=0, le=365)
     late_confirm_seconds: int = Field(86_400, ge=0, le=31_536_000)
     ask_again_every_seconds: float = Field(1.0, gt=0, le=60)
+    promises_every_seconds: float = Field(60.0, gt=0, le=3600)
+    """How often orders are looked for whose promised day has passed."""
     ask_again_seconds: tuple[Annotated[float, Field(gt=0, le=86_400)], ...] = Field(
         (10, 60, 300, 900), min_length=1, max_length=20
     )

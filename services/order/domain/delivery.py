@@ -27,3 +27,20 @@ def _available(line: Line, today: date) -> tuple[date, Basis]:
     if line.expected_date is not None:
         return max(line.expected_date, today), line.expected_basis or "lead_days"
     return today + timedelta(days=line.lead_days), "lead_days"
+
+
+def is_promised(order: Order) -> bool:
+    """The customer waits for units and was told a day."""
+    return order.estimated_delivery is not None and order.is_open
+
+
+def promise_is_news(before: Order | None, order: Order) -> bool:
+    """The customer is told a day, and was told none or another before."""
+    if not is_promised(order):
+        return False
+    return before is None or not is_promised(before) or before.estimated_delivery != order.estimated_delivery
+
+
+def promise_has_ended(before: Order | None, order: Order) -> bool:
+    """Everything left or was given up, or the hold lapsed: the day that was told is no promise any more."""
+    return before is not None and is_promised(before) and not is_promised(order)

@@ -5,7 +5,7 @@ from typing import Final
 
 from services.order.domain.order import STUCK_AFTER_ATTEMPTS, Policy
 from services.order.saga import seconds_to_next
-from services.order.store.alerts import raise_stuck
+from services.order.store.alerts import raise_alerts
 from services.order.store.history import Entry, add_history
 from services.order.store.questions import (
     Question,
@@ -39,7 +39,7 @@ async def ask_again(tx: Transaction, policy: Policy) -> int:
     await postpone_questions(tx, postponed, now)
     await add_history(tx, entries)
     if stuck := _stuck(due):
-        await raise_stuck(tx, stuck, now)
+        await raise_alerts(tx, "saga_stuck", stuck, now)
     return len(due)
 
 

@@ -7,13 +7,14 @@ from typing import Final
 from uuid import UUID
 
 from services.order.domain.copies import replace
-from services.order.domain.delivery import estimate
+from services.order.domain.delivery import estimate, promise_has_ended, promise_is_news
 from services.order.domain.order import Order, Policy
 from services.order.operations.payloads import Context, payload_of
 from services.order.saga import STEP_OF, Decision, Neighbour, Said
 from services.order.store.alerts import resolve_stuck
 from services.order.store.history import Entry, add_history
 from services.order.store.orders import load_recipients, save_orders
+from services.order.store.promises import Promise, keep_promises
 from services.order.store.questions import Question, turn_questions
 from services.order.store.shipments import shipments_of
 from shared.contracts.values import Payload
@@ -51,6 +52,11 @@ class Change:
     def cause(self) -> UUID | None:
         return self.heard[-1].event_id if self.heard else None
 
+    @property
+    def why(self) -> str:
+        """The event that led to it, `command` if a person did."""
+        return self.heard[-1].event if self.heard else "command"
+
     def says(self, event: str) -> bool:
         return any(said.event == event for said in self.decision.said)
 
@@ -69,7 +75,21 @@ async def save_and_tell(tx: Transaction, changes: Sequence[Change], now: datetim
     counted = [estimated(change, now, policy) for change in changes]
     pairs = [(change.before, change.order) for change in counted if change.before is not None]
     await save_orders(tx, [(before, after) for before, after in pairs if before != after], now)
+    await _keep_promises(tx, counted, now)
     await tell(tx, counted, now, policy)
+
+
+async def _keep_promises(tx: Transaction, changes: Sequence[Change], now: datetime) -> None:
+    made = [_promise(change) for change in changes if promise_is_news(change.before, change.order)]
+    ended = [change.order.order_id for change in changes if promise_has_ended(change.before, change.order)]
+    if made or ended:
+        await keep_promises(tx, ended, made, now)
+
+
+def _promise(change: Change) -> Promise:
+    order = change.order
+    assert order.estimated_delivery is not None and order.estimated_delivery_basis is not None
+    return Promise(order.order_id, order.estimated_delivery, order.estimated_delivery_basis, change.why)
 
 
 async def tell(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> None:

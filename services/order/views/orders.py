@@ -93,6 +93,14 @@ ORDER BY order_id, shipped_at, shipment_id
 """
 
 
+READ_PROMISES = """
+SELECT order_id, made_at, promised_on, basis, cause
+FROM order_promises
+WHERE order_id = ANY($1::uuid[])
+ORDER BY order_id, number
+"""
+
+
 async def read_orders(connection: asyncpg.Connection, order_ids: Sequence[UUID]) -> dict[str, dict[str, Any]]:
     """The orders whole, by id."""
     if not order_ids:
@@ -100,8 +108,12 @@ async def read_orders(connection: asyncpg.Connection, order_ids: Sequence[UUID])
     rows = await connection.fetch(READ_ORDERS, order_ids)
     lines = _grouped(await connection.fetch(READ_LINES, order_ids))
     shipments = _grouped(await connection.fetch(READ_SHIPMENTS, order_ids))
+    promises = _grouped(await connection.fetch(READ_PROMISES, order_ids))
     return {
-        str(row["order_id"]): _body(row, lines.get(row["order_id"], []), shipments.get(row["order_id"], []))
+        str(row["order_id"]): {
+            **_body(row, lines.get(row["order_id"], []), shipments.get(row["order_id"], [])),
+            "promises": [_promise(promise) for promise in promises.get(row["order_id"], [])],
+        }
         for row in rows
     }
 
@@ -194,6 +206,10 @@ def _shipment(row: asyncpg.Record) -> dict[str, Any]:
         "shipped_at": row["shipped_at"],
         "delivered_at": row["delivered_at"],
     }
+
+
+def _promise(row: asyncpg.Record) -> dict[str, Any]:
+    return {"promised_on": row["promised_on"], "basis": row["basis"], "cause": row["cause"], "at": row["made_at"]}
 
 
 def rejection_body(rejection: Rejection | None) -> dict[str, Any] | None:

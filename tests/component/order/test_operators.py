@@ -96,7 +96,7 @@ async def test_an_operator_has_open_questions_asked_at_once(shop: Shop) -> None:
 
 async def test_waits_are_a_setting(shop: Shop) -> None:
     await shop.placed()
-    ask_again, _ = jobs(Policy(ask_again_seconds=(1, 7)), 1.0)
+    ask_again, *_ = jobs(Policy(ask_again_seconds=(1, 7)), 1.0)
     waits = "SELECT round(extract(epoch FROM next_attempt_at - clock_timestamp()))::int FROM questions"
     for _ in range(2):
         await shop.count(DUE_NOW)

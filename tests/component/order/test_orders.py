@@ -188,6 +188,7 @@ async def test_an_order_is_shown_whole(shop: Shop) -> None:
         "version": 1,
         "created_at": shown["created_at"],
         "updated_at": shown["created_at"],
+        "promises": [],
     }
 
 
