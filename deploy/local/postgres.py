@@ -23,7 +23,8 @@ SUPERUSER = "postgres"
 INIT_SECONDS = 60.0
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
-LEFTOVER = "shared memory block"
+LEFTOVERS = ("shared memory block", "postmaster.pid")
+"""What a server says while a killed one is not quite gone: its children, or its own entry in the process table."""
 LEFTOVER_SECONDS = 15.0
 SETTINGS = (
     "unix_socket_directories=",
@@ -64,7 +65,7 @@ class Postgres:
             try:
                 await self._processes.ready(record, lambda: self.answers(port), seconds=START_SECONDS)
             except CannotRun as error:
-                if LEFTOVER not in error.what or time.monotonic() > deadline:
+                if not any(leftover in error.what for leftover in LEFTOVERS) or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.5)
             else:

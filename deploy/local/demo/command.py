@@ -15,6 +15,7 @@ from typing import Any, Final
 from deploy.local.audit.command import audit
 from deploy.local.demo.catalogue import Catalogue, catalogue_of_file, catalogue_of_sample
 from deploy.local.demo.client import Client, Refused
+from deploy.local.demo.interrupting import interruptible
 from deploy.local.demo.picture import Picture
 from deploy.local.demo.production import Production
 from deploy.local.demo.sample import sample, write
@@ -55,7 +56,7 @@ def demo(orders: Path | None, stack: Stack) -> int:
     """
     try:
         plan = _plan(orders)
-        outcome = asyncio.run(_whole(plan, stack))
+        outcome = asyncio.run(interruptible(_whole(plan, stack)))
         show(outcome, stack, plan.source)
         return audit(stack, False) or int(bool(outcome.stuck))
     except FileError as error:
