@@ -422,6 +422,8 @@ CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) W
 
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 
+CREATE INDEX ledger_by_time ON ONLY ledger USING btree (at, transaction_id);
+
 CREATE INDEX ledger_of_a_reference ON ONLY ledger USING btree (reference_id, at, transaction_id);
 
 CREATE INDEX ledger_of_an_item ON ONLY ledger USING btree (item_id, version);

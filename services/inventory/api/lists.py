@@ -89,25 +89,37 @@ def _add_ledger(router: APIRouter, database: Database) -> None:
     ) -> Response:
         """Every change of a level, newest first."""
         limit = limit_of(request)
+        wanted = history.Entries(item_id, reference, _zoned("from", since), _zoned("to", until))
         async with database.reading() as connection:
-            found = await history.ledger_page(
-                connection,
-                item_id=item_id,
-                reference=reference,
-                since=_zoned("from", since),
-                until=_zoned("to", until),
-                after=_after_entry(request),
-                limit=limit + 1,
-            )
-        last = found[limit - 1] if len(found) > limit else None
-        cursor = None if last is None else make_cursor(last["at"].isoformat(), last["transaction_id"])
-        return answered(request, page(found[:limit], cursor))
+            if wanted.by_version:
+                found = await history.ledger_of_item(connection, wanted, _after_version(request), limit + 1)
+            else:
+                found = await history.ledger_by_time(connection, wanted, _after_entry(request), limit + 1)
+        return answered(request, page(found[:limit], _cursor_of_ledger(wanted, found, limit)))
 
 
 def _zoned(name: str, moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise Refused(invalid(f"`{name}` needs a time zone", ("must be RFC 3339 with a time zone", f"/{name}")))
     return moment
+
+
+def _cursor_of_ledger(wanted: history.Entries, found: list[dict[str, Any]], limit: int) -> str | None:
+    if len(found) <= limit:
+        return None
+    last = found[limit - 1]
+    return (
+        make_cursor(last["version"])
+        if wanted.by_version
+        else make_cursor(last["at"].isoformat(), last["transaction_id"])
+    )
+
+
+def _after_version(request: Request) -> int | None:
+    values = cursor_of(request.query_params.get("cursor"), width=1)
+    if values is not None and not (type(values[0]) is int and 0 <= values[0] <= history.VERSION_MAX):
+        raise bad_cursor()
+    return None if values is None else values[0]
 
 
 def _after_entry(request: Request) -> tuple[datetime, UUID] | None:

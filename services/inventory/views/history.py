@@ -1,7 +1,7 @@
 """Reservations, the ledger, and what reconciliation finds."""
 
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -65,35 +65,76 @@ def _reservation(row: Any) -> dict[str, Any]:
 START_OF_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
 END_OF_TIME: Final = datetime(9999, 12, 30, tzinfo=UTC)
 LAST_ID: Final = UUID(int=2**128 - 1)
+VERSION_MAX: Final = 2**63 - 1
 
-READ_LEDGER = """
+# Each of the three ways has an index that gives the rows in their order, so a page costs its rows, not the table's.
+READ_LEDGER_BY_TIME = """
 SELECT transaction_id, item_id, version, lot_id, type, quantity, previous_current, new_current, previous_reserved,
        new_reserved, previous_held, new_held, reference_type, reference_id, actor, note, at
 FROM ledger
-WHERE ($1::text IS NULL OR item_id = $1)
-  AND ($2::text IS NULL OR reference_id = $2)
-  AND at >= $3
-  AND at < $4
-  AND (at, transaction_id) < ($5, $6)
+WHERE at >= $1 AND at < $2 AND (at, transaction_id) < ($3, $4)
 ORDER BY at DESC, transaction_id DESC
-LIMIT $7
+LIMIT $5
+"""
+
+READ_LEDGER_OF_REFERENCE = """
+SELECT transaction_id, item_id, version, lot_id, type, quantity, previous_current, new_current, previous_reserved,
+       new_reserved, previous_held, new_held, reference_type, reference_id, actor, note, at
+FROM ledger
+WHERE at >= $1 AND at < $2 AND (at, transaction_id) < ($3, $4)
+  AND reference_id = $6 AND ($7::text IS NULL OR item_id = $7)
+ORDER BY at DESC, transaction_id DESC
+LIMIT $5
+"""
+
+READ_LEDGER_OF_ITEM = """
+SELECT transaction_id, item_id, version, lot_id, type, quantity, previous_current, new_current, previous_reserved,
+       new_reserved, previous_held, new_held, reference_type, reference_id, actor, note, at
+FROM ledger
+WHERE at >= $1 AND at < $2 AND item_id = $3 AND version < $4
+ORDER BY version DESC
+LIMIT $5
 """
 
 
-async def ledger_page(
-    connection: Any,
-    *,
-    item_id: str | None,
-    reference: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    after: tuple[datetime, UUID] | None,
-    limit: int,
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Which rows of the ledger: of one item or one reference, and of a span of time (from, up to); None = all."""
+
+    item_id: str | None = None
+    reference: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        return self.since or START_OF_TIME, self.until or END_OF_TIME
+
+    @property
+    def by_version(self) -> bool:
+        """The rows of one item stand in the order of its versions, all others in that of time."""
+        return self.item_id is not None and self.reference is None
+
+
+async def ledger_of_item(connection: Any, wanted: Entries, before: int | None, limit: int) -> list[dict[str, Any]]:
+    """The rows of one item before a version, newest first."""
+    version = VERSION_MAX if before is None else before
+    rows = await connection.fetch(READ_LEDGER_OF_ITEM, *wanted.span, wanted.item_id, version, limit)
+    return [dict(row) for row in rows]
+
+
+async def ledger_by_time(
+    connection: Any, wanted: Entries, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Ledger rows, newest first."""
-    at, transaction_id = after or (END_OF_TIME, LAST_ID)
-    span = (since or START_OF_TIME, until or END_OF_TIME)
-    rows = await connection.fetch(READ_LEDGER, item_id, reference, *span, at, transaction_id, limit)
+    """Rows before a (time, transaction), newest first."""
+    since, until = wanted.span
+    at, transaction_id = before or (END_OF_TIME, LAST_ID)
+    # The later of the two bounds would be where the index is entered.
+    place = (since, min(until, at + timedelta(microseconds=1)), at, transaction_id, limit)
+    if wanted.reference is None:
+        rows = await connection.fetch(READ_LEDGER_BY_TIME, *place)
+    else:
+        rows = await connection.fetch(READ_LEDGER_OF_REFERENCE, *place, wanted.reference, wanted.item_id)
     return [dict(row) for row in rows]
 
 
