@@ -48,6 +48,15 @@ class Shop:
 
     # REST
 
+    def listen(self, service: str, hear: Callable[[httpx.Response], None]) -> None:
+        """Shows every answer of a service, read to its end."""
+
+        async def read(response: httpx.Response) -> None:
+            await response.aread()
+            hear(response)
+
+        self._clients[service].event_hooks["response"] = [read]
+
     async def ask(self, service: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         content = None if body is None else orjson.dumps(body)
         return await self._clients[service].request(

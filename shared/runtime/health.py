@@ -20,6 +20,12 @@ LOOK_SECONDS_MAX: Final = 2.0
 OUTBOX_EVERY_SECONDS: Final = 5.0
 OUTBOX_OLD_SECONDS: Final = 30.0
 OK: Final = "ok"
+PLAIN: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Prometheus text", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"description": "Not ready: the same body", "content": {"application/json": {"schema": {"type": "object"}}}}
+}
 
 IS_WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
 
@@ -113,13 +119,13 @@ def routes(health: Health) -> APIRouter:
     async def livez(request: Request) -> Response:
         return answered(request, {"alive": True})
 
-    @router.get("/readyz", summary="Whether it can take requests, and how its parts are")
+    @router.get("/readyz", summary="Whether it can take requests, and how its parts are", responses=NOT_READY)
     async def readyz(request: Request) -> Response:
         ready = health.ready
         told = {"ready": ready, "checks": health.checks()}
         return ready_response(request, told, ready)
 
-    @router.get("/metrics", summary="Figures for Prometheus")
+    @router.get("/metrics", summary="Figures for Prometheus", responses=PLAIN, response_class=Response)
     async def metrics() -> Response:
         return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
 
