@@ -380,8 +380,22 @@ ALTER TABLE ONLY item_costs
 ALTER TABLE ONLY items
     ADD CONSTRAINT items_pkey PRIMARY KEY (id);
 
+ALTER TABLE ledger
+    ADD CONSTRAINT ledger_levels_are_not_negative CHECK ((LEAST(new_current, new_reserved, new_held) >= 0)) NOT VALID;
+
 ALTER TABLE ONLY ledger
     ADD CONSTRAINT ledger_pkey PRIMARY KEY (at, transaction_id);
+
+ALTER TABLE ledger
+    ADD CONSTRAINT ledger_row_moves_something CHECK ((quantity <> 0)) NOT VALID;
+
+ALTER TABLE ledger
+    ADD CONSTRAINT ledger_row_moves_what_its_type_says CHECK ((quantity =
+CASE
+    WHEN (type = ANY (ARRAY['reserve'::text, 'release'::text, 'expire'::text, 'take_back'::text])) THEN (new_reserved - previous_reserved)
+    WHEN (type = ANY (ARRAY['hold'::text, 'unhold'::text])) THEN (new_held - previous_held)
+    ELSE (new_current - previous_current)
+END)) NOT VALID;
 
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
@@ -421,8 +435,6 @@ CREATE INDEX counts_of_an_item ON counts USING btree (item_id, COALESCE(counted_
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
-
-CREATE INDEX ledger_by_time ON ONLY ledger USING btree (at, transaction_id);
 
 CREATE INDEX ledger_of_a_reference ON ONLY ledger USING btree (reference_id, at, transaction_id);
 
