@@ -16,6 +16,8 @@ from shared.runtime.database import TRANSACTION_SECONDS_MAX, Database
 POLL_SECONDS: Final = 0.5
 PAUSE_SECONDS: Final = 0.02
 STEPS_MAX: Final = 500
+PART_MAX: Final = 1_000
+"""Numbers that one statement looks through for a client that resumes, however few of them interest it."""
 BEHIND_MAX: Final = 2_000
 CLIENTS_MAX: Final = 500
 GAPS_MAX: Final = 10_000
@@ -37,7 +39,7 @@ class _Client:
     ended: bool = False
 
     def tell(self, news: News) -> None:
-        if not self.interest.includes(news[0]):
+        if self.ended or not self.interest.includes(news[0]):
             return
         if len(self.queue) >= BEHIND_MAX:
             self.end()
@@ -78,6 +80,8 @@ class Feed:
 
         Ends when the service stops or the client is too slow. After a resumption a step may come twice.
         """
+        if self.is_full:
+            return
         client = _Client(interest)
         self._clients.add(client)
         try:
@@ -100,14 +104,13 @@ class Feed:
     async def _missed(self, interest: Interest, since: int) -> AsyncIterator[News]:
         """Everything up to where the reader stands now; what comes later waits in the client's queue."""
         through, frontier = self._through, self._frontier
-        while True:
+        while since < through:
+            part = min(through, since + PART_MAX)
             async with self._database.reading() as connection:
-                steps = await steps_between(connection, since, through, interest, STEPS_MAX)
+                steps = await steps_between(connection, since, part, interest)
             for step in steps:
                 yield step, min(step.number, frontier)
-            if len(steps) < STEPS_MAX:
-                return
-            since = steps[-1].number
+            since = part
 
     @property
     def _frontier(self) -> int:

@@ -65,14 +65,15 @@ async def _events(heard: AsyncIterator[News | None]) -> AsyncIterator[bytes]:
             yield COMMENT
         else:
             step, resume = news
-            yield _event(step.event, step, resume)
-            if step.from_status != step.to_status:
-                yield _event("status", step, resume)
+            yield frames(step, resume)
 
 
-def _event(name: str, step: Step, resume: int) -> bytes:
-    data = {"order_id": step.order_id, "status": step.to_status, "version": step.version, "at": rfc3339(step.at)}
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (resume, name.encode(), orjson.dumps(data))
+def frames(step: Step, resume: int) -> bytes:
+    """What a client gets of a step; only its last frame tells the id, so that a break between them loses neither."""
+    told = {"order_id": step.order_id, "status": step.to_status, "version": step.version, "at": rfc3339(step.at)}
+    data = orjson.dumps(told)
+    status = b"event: status\ndata: %s\n\n" % data if step.from_status != step.to_status else b""
+    return b"%sid: %d\nevent: %s\ndata: %s\n\n" % (status, resume, step.event.encode(), data)
 
 
 def _since(request: Request) -> int | None:

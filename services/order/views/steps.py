@@ -88,16 +88,13 @@ WHERE step > $1 AND step <= $2
   AND ($4::text IS NULL OR to_status = $4)
   AND ($5::text IS NULL OR customer_id = $5)
 ORDER BY step
-LIMIT $6
 """
 
 
-async def steps_between(
-    connection: asyncpg.Connection, after: int, through: int, interest: Interest, limit: int
-) -> list[Step]:
-    """The first steps of interest after one number and up to another."""
+async def steps_between(connection: asyncpg.Connection, after: int, through: int, interest: Interest) -> list[Step]:
+    """The steps of interest after one number and up to another."""
     rows = await connection.fetch(
-        STEPS_BETWEEN, after, through, interest.order_id, interest.status, interest.customer_id, limit
+        STEPS_BETWEEN, after, through, interest.order_id, interest.status, interest.customer_id
     )
     return [_step(row) for row in rows]
 

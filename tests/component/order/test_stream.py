@@ -9,8 +9,9 @@ import pytest
 
 from services.order.api import feed as feeds
 from services.order.api.feed import BEHIND_MAX, Feed, News
-from services.order.views.steps import Interest
-from tests.component.order.conftest import Shop, held, new_order, until
+from services.order.api.stream import frames
+from services.order.views.steps import Interest, Step
+from tests.component.order.conftest import NOW, Shop, held, new_order, until
 
 WRITE_STEPS = """
 INSERT INTO order_history (order_id, at, service, event, from_status, to_status)
@@ -171,9 +172,17 @@ async def test_a_client_that_is_too_slow_is_cut_off_and_nobody_else(shop: Shop, 
         count = BEHIND_MAX + 1
         await shop.database.pool.fetch(WRITE_STEPS, UUID(order_id), count)
         await quick.hears(count)
-        assert [one async for one in slow if one is not None] == quick.heard[:BEHIND_MAX]
-        await shop.placed()
-        await quick.hears(count + 1)
+        heard: list[News] = []
+        async for one in slow:
+            if one is not None:
+                heard.append(one)
+            if len(heard) == BEHIND_MAX // 2:
+                await shop.placed()
+                await quick.hears(count + 1)
+        assert heard == quick.heard[:BEHIND_MAX]
+    async with listening(feed, since=heard[-1][1]) as resumed:
+        await resumed.hears(2)
+        assert resumed.heard == quick.heard[BEHIND_MAX:]
 
 
 async def test_the_streams_end_when_the_service_stops(shop: Shop) -> None:
@@ -209,3 +218,22 @@ async def test_more_clients_than_one_instance_serves_are_told_to_come_again(
 async def test_an_id_that_the_stream_never_gave_is_refused(shop: Shop, given: str) -> None:
     response = await shop.client.get("/api/orders/stream", headers=[(b"last-event-id", given.encode())])
     assert (response.status_code, response.json()["type"]) == (400, "urn:flacon:problem:malformed-request")
+
+
+async def test_no_more_listen_than_one_instance_serves(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "CLIENTS_MAX", 1)
+    async with listening(feed):
+        assert feed.is_full
+        assert [one async for one in feed.listen(ALL, None, 0.05)] == []
+
+
+@pytest.mark.parametrize(
+    ("was", "names"), [("created", ["status", "order.confirmed"]), ("confirmed", ["order.confirmed"])]
+)
+def test_only_the_last_frame_of_a_step_tells_its_id(was: str, names: list[str]) -> None:
+    step = Step(7, "o-1", "c-1", NOW, "order.confirmed", was, "confirmed", 3)
+    told = [frame.split("\n") for frame in frames(step, 5).decode().split("\n\n")[:-1]]
+    assert [line for frame in told for line in frame if line.startswith("event")] == [
+        f"event: {name}" for name in names
+    ]
+    assert [any(line == "id: 5" for line in frame) for frame in told] == [False] * (len(names) - 1) + [True]
