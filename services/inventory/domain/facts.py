@@ -155,6 +155,7 @@ def _replace(shelf: Shelf, claim: Claim, line: Line, lost: int) -> None:
         line.cancelled += lost
         return
     if claim.policy == "reject":
+        shelf.serve_first([line.item_id])
         found = min(lost, shelf.room(shelf.level(line.item_id), claim))
         line.cancelled += lost - found
         lost = found
@@ -168,12 +169,10 @@ def decide_count(shelf: Shelf, count: Counted) -> None:
     pending = min(level.held, count.held)
     if pending > 0:
         shelf.entries.append(level.post("unhold", -pending, by, held=-pending))
-    variance = count.counted - count.current
+    variance = max(count.counted - count.current, -level.current)
     if variance < 0:
-        lost = min(-variance, level.current)
-        shelf.make_room(level, lost, by, "count")
-        shelf.entries.append(level.post("count", -lost, by, current=-lost))
-    elif variance > 0:
+        shelf.make_room(level, -variance, by, "count")
+    if variance != 0:
         shelf.entries.append(level.post("count", variance, by, current=variance))
     shelf.fill(count.item_id)
 

@@ -83,7 +83,11 @@ def _hold_until(shelf: Shelf, claim: Claim, status: ClaimStatus) -> None:
 
 
 def _take(shelf: Shelf, claim: Claim, question: OrderQuestion, taken: ClaimStatus, refused: ClaimStatus) -> bool:
-    """Each line takes what is available, the rest queues; under `reject` it is all or nothing."""
+    """Each line takes what is available, the rest queues; under `reject` it is all or nothing.
+
+    Those that wait for what a job was still to give are served first.
+    """
+    shelf.serve_first(asked.item_id for asked in question.lines)
     claim.refusal = _refusal(shelf, claim, question)
     if claim.refusal is not None:
         claim.status = refused

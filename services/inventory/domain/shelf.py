@@ -167,8 +167,14 @@ class Shelf:
         return horizon is None or key > horizon
 
     def fill_all(self, item_ids: Iterable[str]) -> None:
+        """Of these items those that are locked; nothing was freed of another, as of one that only shipped by mistake."""
         for item_id in item_ids:
-            self.fill(item_id)
+            if item_id in self.levels:
+                self.fill(item_id)
+
+    def serve_first(self, item_ids: Iterable[str]) -> None:
+        """Fills what was loaded whole, before it is asked what a newcomer may take; elsewhere there is no `room`."""
+        self.fill_all(item_id for item_id in item_ids if item_id not in self.horizons)
 
     # rule 8: expiry
 

@@ -116,8 +116,7 @@ def _scope(work: Work, questions: Sequence[OrderQuestion], batch_questions: Sequ
         items = {line.item_id for line in question.lines}
         scope.claims.add(question.order_id)
         scope.items |= items
-        if question.type == "order.cancelled":
-            scope.freeing |= items
+        scope.freeing |= {line.item_id for line in question.lines if line.cancelled or question.closed}
     scope.items |= {news.item_id for news in work.batch_news}
     return scope
 
