@@ -211,6 +211,9 @@ class World:
     # bottling
 
     def plan_batch(self, product_id: str, units: int) -> None:
+        """Not while a report of consumption is on its way: the books may promise what it took from the shelf."""
+        if self._reports_under_way():
+            return
         self.bottling.plan(UUID(int=(1 << 90) + len(self.bottling.batches) + 1), product_id, units)
 
     def work_on(self, id: UUID, wish: Wish, units: int) -> None:
@@ -247,13 +250,20 @@ class World:
     def _consumed(self, id: UUID, units: int) -> dict[str, int]:
         """Never more than was fetched and what the shelf has, besides what is set aside for other batches."""
         line, shelf = self.building.line, self.building.shelf
-        spare = {item: max(0, shelf[item] - self._set_aside(item)) for item in MATERIALS}
+        alone = not self._reports_under_way()
+        spare = {item: max(0, shelf[item] - self._set_aside(id, item)) * alone for item in MATERIALS}
         return {item: min(units, line[str(id), item] + spare[item]) for item in MATERIALS}
 
-    def _set_aside(self, item_id: str) -> int:
-        """Units that were issued to batches whose people have not heard of it."""
-        claims = (claim for claim in self.inventory.claims.values() if claim.status == "issued")
-        return sum(claim.lines[item_id].issued for claim in claims if (claim.id, item_id) not in self.building.line)
+    def _reports_under_way(self) -> bool:
+        """What a batch brought back is not in the books yet; whoever takes it is told of before it was there."""
+        return any(batch.materials_settled is None for batch in self.bottling.batches.values())
+
+    def _set_aside(self, id: UUID, item_id: str) -> int:
+        """Units that other batches need and have not fetched: they may be issued to them at any moment."""
+        batches = (batch for other, batch in self.bottling.batches.items() if other != id)
+        open = (batch for batch in batches if batch.status not in ("completed", "failed", "cancelled"))
+        unfetched = (batch for batch in open if (str(batch.batch_id), item_id) not in self.building.line)
+        return sum(one.required for batch in unfetched for one in batch.materials if one.material_id == item_id)
 
     # timers
 

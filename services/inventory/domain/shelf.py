@@ -167,7 +167,7 @@ class Shelf:
         return horizon is None or key > horizon
 
     def fill_all(self, item_ids: Iterable[str]) -> None:
-        """Of these items those that are locked; nothing was freed of another, as of one that only shipped by mistake."""
+        """Of these items those that are locked: nothing was freed of another, as of one that shipped by mistake."""
         for item_id in item_ids:
             if item_id in self.levels:
                 self.fill(item_id)

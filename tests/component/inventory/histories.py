@@ -104,7 +104,8 @@ CROSS JOIN LATERAL (
     WHERE reservations.item_id = stock.item_id
 ) AS lines
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(new_current - previous_current), 0) AS current, coalesce(sum(new_held - previous_held), 0) AS held
+    SELECT coalesce(sum(new_current - previous_current), 0) AS current,
+           coalesce(sum(new_held - previous_held), 0) AS held
     FROM ledger
     WHERE ledger.item_id = stock.item_id
 ) AS book

@@ -1,4 +1,4 @@
-"""Two instances, statement by statement in drawn order: no deadlock, true after each commit, as if one after the other."""
+"""Two instances, statement by statement in drawn order: no deadlock, always true, as if one after the other."""
 
 from collections.abc import Sequence
 from copy import deepcopy
