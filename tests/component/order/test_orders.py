@@ -85,6 +85,32 @@ async def test_a_shortage_is_told_with_every_short_line(shop: Shop) -> None:
     assert shown["rejection"]["lines"] == body["lines"]
 
 
+async def test_every_short_line_is_told_in_the_order_of_the_request_with_what_could_be_had_instead(shop: Shop) -> None:
+    lines = [{"product_id": "rose", "quantity": 5}, {"product_id": "lily", "quantity": 7}]
+    asked = asyncio.create_task(shop.post(new_order(items=lines), Prefer="wait=10"))
+    order_id = await _waiting(shop)
+    instead = [{"product_id": "iris", "name": "Iris", "available": 40}]
+    lily = {"want": 7, "shortage": {"available": 0, "requested": 7, "alternatives": instead}}
+    await shop.deliver(shop.stock(order_id, "rejected", "rejected", 1, ("lily", lily), ("rose", SHORT)))
+    body = (await asked).json()
+    assert body["detail"] == "Insufficient stock for Rose. Available: 2, Requested: 5"
+    assert [(line["product_id"], line["requested"], line["alternatives"]) for line in body["lines"]] == [
+        ("rose", 5, []),
+        ("lily", 7, instead),
+    ]
+
+
+async def test_a_repeat_of_a_refused_order_is_refused_alike_and_places_nothing(shop: Shop) -> None:
+    asked = asyncio.create_task(shop.post(new_order(), Idempotency_Key="k-9", Prefer="wait=10"))
+    order_id = await _waiting(shop)
+    await shop.deliver(shop.stock(order_id, "rejected", "rejected", 1, ("rose", SHORT)))
+    first, again = await asked, await shop.post(new_order(), Idempotency_Key="k-9", Prefer="wait=10")
+    told = {**again.json(), "correlation_id": first.json()["correlation_id"]}
+    assert (again.status_code, told) == (first.status_code, first.json()) and first.status_code == 409
+    assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert await shop.count(ORDERS) == 1
+
+
 async def test_what_only_inventory_finds_unknown_is_409(shop: Shop) -> None:
     asked = asyncio.create_task(shop.post(new_order(), Prefer="wait=10"))
     order_id = await _waiting(shop)
