@@ -8,6 +8,22 @@ BEGIN
     EXECUTE format('DROP TABLE %I', name);
 END $$;
 
+CREATE FUNCTION guard_partition(parent text, name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN
+        SELECT tgname, tgfoid::regproc AS refusal
+        FROM pg_trigger
+        WHERE tgrelid = to_regclass(quote_ident(parent)) AND NOT tgisinternal AND tgtype & 32 <> 0
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION %s()',
+                       guard.tgname, name, guard.refusal);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION make_partition(parent text, name text, lower_bound text, upper_bound text) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -17,6 +33,7 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower_bound, upper_bound);
+    PERFORM guard_partition(parent, name);
     RETURN true;
 END $$;
 

@@ -1,22 +1,26 @@
-"""`python -m services.inventory serve | migrate | ... | reconcile | correct`."""
+"""`python -m services.inventory serve | migrate | ... | reconcile | correct | archive`."""
 
 import getpass
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
 import typer
 
 from services.inventory.app import build
 from services.inventory.domain.deviations import Check
+from services.inventory.operations.archiving import Archived, NotOver, OtherFile, archive, planned
 from services.inventory.operations.reconciliation import Correction, correct
 from services.inventory.settings import InventorySettings
 from services.inventory.views import history
 from shared.runtime.clock import new_id
-from shared.runtime.command import CHECK_FAILED, DONE, ServiceCommand, command
+from shared.runtime.command import CHECK_FAILED, DONE, ServiceCommand, WrongInput, command
 from shared.runtime.printing import print_json, print_table
 from shared.runtime.service import Service
 
 CHECKS: Final[dict[str, Check]] = {str(check): check for check in get_args(Check)}
 COLUMNS: Final = ("item_id", "check", "expected", "actual", "proposal")
+ARCHIVED: Final = ("month", "rows", "file", "sha256")
 
 
 def commands() -> ServiceCommand:
@@ -24,6 +28,7 @@ def commands() -> ServiceCommand:
     app = command("inventory", InventorySettings, build)
     _add_reconcile(app)
     _add_correct(app)
+    _add_archive(app)
     return app
 
 
@@ -79,6 +84,54 @@ def _add_correct(app: ServiceCommand) -> None:
             return DONE
 
         app.run(work)
+
+
+def _add_archive(app: ServiceCommand) -> None:
+    @app.command("archive")
+    def archive_command(
+        before: Annotated[str, typer.Option(metavar="YYYY-MM", help="Months before this one go.")],
+        to: Annotated[Path, typer.Option(metavar="DIR", help="A folder that is there.")] = Path(),
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell which months would go.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    ) -> None:
+        """Writes old months of the ledger to files, then takes them out of the database; safe to run again."""
+        bound = _month(before)
+        if not to.is_dir():
+            raise typer.BadParameter(f"{to} is not a folder", param_hint="--to")
+
+        async def work(service: Service) -> int:
+            found: list[Archived] = []
+            try:
+                if dry_run:
+                    found = await planned(service.database, bound, to)
+                else:
+                    async for one in archive(service.database, bound, to, getpass.getuser()):
+                        found.append(one)
+            except (NotOver, OtherFile) as refusal:
+                raise WrongInput(str(refusal)) from refusal
+            finally:
+                _print_archived(found, as_json)
+            typer.echo(f"{len(found)} months {'would be ' if dry_run else ''}archived", err=True)
+            return DONE
+
+        app.run(work)
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise typer.BadParameter(f"{text}: must be a month such as 2026-01", param_hint="--before") from None
+
+
+def _print_archived(found: list[Archived], as_json: bool) -> None:
+    rows = [
+        {"month": f"{one.month:%Y-%m}", "rows": one.rows, "file": str(one.file), "sha256": one.sha256} for one in found
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(ARCHIVED, [[row[column] for column in ARCHIVED] for row in rows])
 
 
 if __name__ == "__main__":

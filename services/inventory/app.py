@@ -1,6 +1,5 @@
 """Puts the inventory service together."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +10,12 @@ from services.inventory.handlers import subscriptions
 from services.inventory.jobs import jobs
 from services.inventory.operations.shelves import House
 from services.inventory.settings import InventorySettings
+from services.inventory.store.archive import LEDGER
 from shared.runtime.database import Database
-from shared.runtime.partitions import Partitioned
 from shared.runtime.service import Service
 from shared.runtime.wakeups import Wakeups
 
-FOR_EVER: Final[timedelta | None] = None
-PARTITIONS: Final = (Partitioned("ledger", "time", "month", FOR_EVER, ahead=2),)
+PARTITIONS: Final = (LEDGER,)
 
 
 def build(settings: InventorySettings) -> Service:

@@ -8,6 +8,22 @@ BEGIN
     EXECUTE format('DROP TABLE %I', name);
 END $$;
 
+CREATE FUNCTION guard_partition(parent text, name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN
+        SELECT tgname, tgfoid::regproc AS refusal
+        FROM pg_trigger
+        WHERE tgrelid = to_regclass(quote_ident(parent)) AND NOT tgisinternal AND tgtype & 32 <> 0
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION %s()',
+                       guard.tgname, name, guard.refusal);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION make_partition(parent text, name text, lower_bound text, upper_bound text) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -17,6 +33,7 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower_bound, upper_bound);
+    PERFORM guard_partition(parent, name);
     RETURN true;
 END $$;
 
@@ -194,6 +211,28 @@ CREATE TABLE ledger (
     CONSTRAINT ledger_type_is_known CHECK ((type = ANY (ARRAY['receipt'::text, 'batch_output'::text, 'sale'::text, 'material_issue'::text, 'material_return'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'take_back'::text, 'adjust'::text, 'count'::text, 'count_correction'::text, 'found'::text, 'hold'::text, 'unhold'::text, 'scrap'::text])))
 )
 PARTITION BY RANGE (at);
+
+CREATE TABLE ledger_archives (
+    month date NOT NULL,
+    file text NOT NULL,
+    rows bigint NOT NULL,
+    sha256 text NOT NULL,
+    actor text NOT NULL,
+    archived_at timestamp with time zone NOT NULL,
+    CONSTRAINT archive_has_a_checksum CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT archive_is_of_a_whole_month CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT archived_rows_are_not_negative CHECK ((rows >= 0))
+);
+
+CREATE TABLE ledger_openings (
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL,
+    month date NOT NULL,
+    version bigint NOT NULL,
+    current bigint NOT NULL,
+    reserved bigint NOT NULL,
+    held bigint NOT NULL
+);
 
 CREATE TABLE level_changes (
     item_ids text[] NOT NULL
@@ -380,8 +419,14 @@ ALTER TABLE ONLY item_costs
 ALTER TABLE ONLY items
     ADD CONSTRAINT items_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY ledger_archives
+    ADD CONSTRAINT ledger_archives_pkey PRIMARY KEY (month);
+
 ALTER TABLE ledger
     ADD CONSTRAINT ledger_levels_are_not_negative CHECK ((LEAST(new_current, new_reserved, new_held) >= 0)) NOT VALID;
+
+ALTER TABLE ONLY ledger_openings
+    ADD CONSTRAINT ledger_openings_pkey PRIMARY KEY (item_id, type, month);
 
 ALTER TABLE ONLY ledger
     ADD CONSTRAINT ledger_pkey PRIMARY KEY (at, transaction_id);
@@ -450,9 +495,17 @@ CREATE INDEX reservations_in_queue ON reservations USING btree (item_id, protect
 
 CREATE INDEX reservations_taken_back_first ON reservations USING btree (item_id, kept, priority, accepted_at DESC, claim_id DESC) WHERE (held > 0);
 
+CREATE TRIGGER archives_are_append_only BEFORE DELETE OR UPDATE ON ledger_archives FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
+CREATE TRIGGER archives_are_not_truncated BEFORE TRUNCATE ON ledger_archives FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
 
 CREATE TRIGGER ledger_is_not_truncated BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
+CREATE TRIGGER openings_are_append_only BEFORE DELETE OR UPDATE ON ledger_openings FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
+
+CREATE TRIGGER openings_are_not_truncated BEFORE TRUNCATE ON ledger_openings FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
 
 ALTER TABLE ONLY alerts
     ADD CONSTRAINT alerts_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES claims(id);
@@ -465,6 +518,9 @@ ALTER TABLE ONLY counts
 
 ALTER TABLE ONLY item_costs
     ADD CONSTRAINT item_costs_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY ledger_openings
+    ADD CONSTRAINT ledger_openings_month_fkey FOREIGN KEY (month) REFERENCES ledger_archives(month);
 
 ALTER TABLE ONLY receipts
     ADD CONSTRAINT receipts_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);

@@ -127,9 +127,14 @@ async def _drop_outlived(tx: Transaction, table: Partitioned, now: datetime) -> 
     for name, end in outlived(table, names, now):
         if table.table == "outbox" and await tx.fetchval(UNSENT_BEFORE, end):
             break
-        await tx.execute(DROP_PARTITION, table.table, name)
+        await drop_partition(tx, table, name)
         dropped += 1
     return dropped
+
+
+async def drop_partition(tx: Transaction, table: Partitioned, name: str) -> None:
+    """Takes a partition out of its table; waits for those that use the table."""
+    await tx.execute(DROP_PARTITION, table.table, name)
 
 
 def partition_job(partitioned: Sequence[Partitioned]) -> Job:

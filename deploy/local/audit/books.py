@@ -53,6 +53,18 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """What the archived rows of an item and a type moved; `version` is the newest among them."""
+
+    item_id: str
+    type: str
+    version: int
+    current: int
+    reserved: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What an order or batch claims of inventory, as a whole."""
 
@@ -189,6 +201,8 @@ class Books:
     now: datetime
     items: Mapping[str, Item] = field(default_factory=dict)
     ledger: tuple[LedgerRow, ...] = ()
+    openings: tuple[Opening, ...] = ()
+    archived_until: datetime | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
     reservations: tuple[Reservation, ...] = ()
     deducted_shipments: Mapping[str, str] = field(default_factory=dict)

@@ -155,6 +155,9 @@ def _implied(books: Books, log: Log) -> Iterator[Deviation]:
     for row in books.ledger:
         if row.type not in ON_TOPICS:
             current[row.item_id] += row.new_current - row.previous_current
+    for opening in books.openings:
+        if opening.type not in ON_TOPICS:
+            current[opening.item_id] += opening.current
     for item_id, item in sorted(books.items.items()):
         where = "inventory: stock against the sum of all events"
         yield from compare("event_current", item_id, current[item_id], item.current, where)
@@ -191,6 +194,9 @@ def check_totals(books: Books, log: Log) -> Iterator[Deviation]:
     for row in books.ledger:
         if row.type == "sale":
             sales[row.item_id] += row.previous_current - row.new_current
+    for opening in books.openings:
+        if opening.type == "sale":
+            sales[opening.item_id] -= opening.current
     for _, units in log.deducted.values():
         deducted.update(units)
     for _, units in log.shipped.values():

@@ -17,6 +17,7 @@ from deploy.local.audit.books import (
     Item,
     LedgerRow,
     Mail,
+    Opening,
     Order,
     OrderLine,
     Received,
@@ -48,6 +49,14 @@ LEDGER: Final = """
 SELECT transaction_id::text AS transaction_id, item_id, version, type, quantity, previous_current, new_current,
        previous_reserved, new_reserved, previous_held, new_held, reference_id
 FROM ledger ORDER BY item_id, version
+"""
+OPENINGS: Final = """
+SELECT item_id, type, max(version) AS version, sum(current)::bigint AS current, sum(reserved)::bigint AS reserved,
+       sum(held)::bigint AS held
+FROM ledger_openings GROUP BY item_id, type ORDER BY item_id, type
+"""
+ARCHIVED: Final = """
+SELECT (max(month) + interval '1 month') AT TIME ZONE 'UTC' AS until FROM ledger_archives
 """
 CLAIMS: Final = """
 SELECT id::text AS claim_id, kind, status, version FROM claims
@@ -97,7 +106,17 @@ SELECT batch_id::text AS id, type AS event FROM questions
 """
 COMMON: Final = (SINCE, SENT, HEARD, DEAD)
 OWN: Final = {
-    "inventory": (ITEMS, LEDGER, CLAIMS, RESERVATIONS, DEDUCTED_SHIPMENTS, BATCHES_RECEIVED, RECEIPTS),
+    "inventory": (
+        ITEMS,
+        LEDGER,
+        OPENINGS,
+        ARCHIVED,
+        CLAIMS,
+        RESERVATIONS,
+        DEDUCTED_SHIPMENTS,
+        BATCHES_RECEIVED,
+        RECEIPTS,
+    ),
     "order": (ORDERS, ORDER_LINES, ORDER_SHIPMENTS, ORDER_QUESTIONS),
     "fulfillment": (FULFILLMENTS, FULFILLMENT_LINES, SHIPMENTS),
     "bottling": (BATCHES, BATCH_QUESTIONS),
@@ -137,6 +156,8 @@ def _books(tables: dict[str, dict[str, Rows]]) -> Books:
         now=now,
         items={row["item_id"]: Item(**row) for row in inventory[ITEMS]},
         ledger=tuple(LedgerRow(**row) for row in inventory[LEDGER]),
+        openings=tuple(Opening(**row) for row in inventory[OPENINGS]),
+        archived_until=inventory[ARCHIVED][0]["until"],
         claims={row["claim_id"]: Claim(**row) for row in inventory[CLAIMS]},
         reservations=tuple(Reservation(**row) for row in inventory[RESERVATIONS]),
         deducted_shipments={row["shipment_id"]: row["order_id"] for row in inventory[DEDUCTED_SHIPMENTS]},

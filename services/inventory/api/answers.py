@@ -6,6 +6,7 @@ from uuid import UUID
 from services.inventory.operations.items import AlreadyExists, Item, NoSuchItem, Stale
 from services.inventory.operations.stock import (
     Adjustment,
+    ArchivedVersion,
     BelowPromised,
     Count,
     CountOutcome,
@@ -62,6 +63,9 @@ def counted(asked: Count, done: CountOutcome) -> Answer:
         return unknown_item(done.item_id)
     if isinstance(done, FutureVersion):
         detail = f"the item is at version {done.version}"
+        return invalid(detail, (detail, "/version"))
+    if isinstance(done, ArchivedVersion):
+        detail = f"the ledger of version {done.version} is archived: count again at the present version"
         return invalid(detail, (detail, "/version"))
     if isinstance(done, FutureCount):
         detail = f"it is {rfc3339(done.now)} now"

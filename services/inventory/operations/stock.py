@@ -69,7 +69,14 @@ class FutureCount:
     now: datetime
 
 
-CountOutcome = Movement | Unknown | FutureVersion | FutureCount
+@dataclass(frozen=True, slots=True)
+class ArchivedVersion:
+    """A count names a version whose ledger rows are archived, so nobody knows here what the level was."""
+
+    version: int
+
+
+CountOutcome = Movement | Unknown | FutureVersion | FutureCount | ArchivedVersion
 
 
 async def receive(tx: Transaction, house: House, receipts: Sequence[Receipt]) -> list[Movement | Unknown]:
@@ -179,7 +186,7 @@ async def count(tx: Transaction, house: House, asked: Sequence[Count]) -> list[C
     """The books follow each count; holds that no longer fit are taken back, lowest priority and newest first."""
     scope = Scope()
     for one in asked:
-        expected, _ = await ledger.read_at_version(tx, one.item_id, one.version)
+        expected, _ = await ledger.read_at_version(tx, one.item_id, one.version) or (0, 0)
         scope.leave("", one.item_id, max(0, expected - one.counted))
         scope.freeing.add(one.item_id)
     shelf = await load(tx, house, scope)
@@ -199,9 +206,12 @@ async def count(tx: Transaction, house: House, asked: Sequence[Count]) -> list[C
     return found
 
 
-async def _count(tx: Transaction, shelf: Shelf, asked: Count, known: bool) -> Movement:
+async def _count(tx: Transaction, shelf: Shelf, asked: Count, known: bool) -> Movement | ArchivedVersion:
     start = len(shelf.entries)
-    current, held = await ledger.read_at_version(tx, asked.item_id, asked.version)
+    books_then = await ledger.read_at_version(tx, asked.item_id, asked.version)
+    if books_then is None:
+        return ArchivedVersion(asked.version)
+    current, held = books_then
     current += sum(one.quantity for one in shelf.entries if one.item_id == asked.item_id and one.type == "count")
     if not known:
         books = Counted(str(asked.count_id), asked.item_id, asked.counted, current, held, asked.actor, asked.reason)

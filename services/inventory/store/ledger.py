@@ -53,8 +53,14 @@ def _values(entry: Entry) -> tuple[Any, ...]:
 
 
 READ_AT_VERSION = """
-SELECT coalesce(last.new_current, 0) + coalesce(counted.since, 0) AS current, coalesce(last.new_held, 0) AS held
-FROM (SELECT) AS one
+SELECT coalesce(last.new_current, opening.current, 0) + coalesce(counted.since, 0) AS current,
+       coalesce(last.new_held, opening.held, 0) AS held,
+       last.new_current IS NOT NULL OR coalesce(opening.version, 0) <= $2 AS known
+FROM (
+    SELECT max(version) AS version, sum(current)::bigint AS current, sum(held)::bigint AS held
+    FROM ledger_openings
+    WHERE item_id = $1
+) AS opening
 LEFT JOIN LATERAL (
     SELECT new_current, new_held
     FROM ledger
@@ -70,10 +76,13 @@ LEFT JOIN LATERAL (
 """
 
 
-async def read_at_version(tx: Transaction, item_id: str, version: int) -> tuple[int, int]:
-    """`current` and `held` of an item as they were at a version; what was counted since is no movement."""
+async def read_at_version(tx: Transaction, item_id: str, version: int) -> tuple[int, int] | None:
+    """`current` and `held` of an item as they were at a version; what was counted since is no movement.
+
+    None if the ledger's rows of that version are archived.
+    """
     row = await tx.fetchrow(READ_AT_VERSION, item_id, version)
-    return (0, 0) if row is None else (row["current"], row["held"])
+    return None if row is None or not row["known"] else (row["current"], row["held"])
 
 
 KNOWN_REFERENCES = "SELECT DISTINCT reference_id FROM ledger WHERE reference_id = ANY($1::text[])"
@@ -88,9 +97,14 @@ READ_SUMS = """
 SELECT coalesce(entries.current, 0)::bigint AS current, coalesce(entries.held, 0)::bigint AS held,
        coalesce(holds.reserved, 0)::bigint AS reserved
 FROM (
-    SELECT sum(new_current - previous_current) AS current, sum(new_held - previous_held) AS held
-    FROM ledger
-    WHERE item_id = $1
+    SELECT sum(moved.current) AS current, sum(moved.held) AS held
+    FROM (
+        SELECT new_current - previous_current AS current, new_held - previous_held AS held
+        FROM ledger
+        WHERE item_id = $1
+        UNION ALL
+        SELECT current, held FROM ledger_openings WHERE item_id = $1
+    ) AS moved
 ) AS entries
 CROSS JOIN (SELECT sum(held) AS reserved FROM reservations WHERE item_id = $1 AND held > 0) AS holds
 """

@@ -144,9 +144,15 @@ SELECT stock.item_id, stock.current, stock.reserved, stock.held,
        coalesce(holds.held, 0)::bigint AS reservations_held, clock_timestamp() AS as_of
 FROM stock
 LEFT JOIN (
-    SELECT item_id, sum(new_current - previous_current) AS current, sum(new_held - previous_held) AS held
-    FROM ledger
-    GROUP BY item_id
+    SELECT moved.item_id, sum(moved.current) AS current, sum(moved.held) AS held
+    FROM (
+        SELECT item_id, sum(new_current - previous_current) AS current, sum(new_held - previous_held) AS held
+        FROM ledger
+        GROUP BY item_id
+        UNION ALL
+        SELECT item_id, current, held FROM ledger_openings
+    ) AS moved
+    GROUP BY moved.item_id
 ) AS entries ON entries.item_id = stock.item_id
 LEFT JOIN (
     SELECT item_id, sum(held) AS held FROM reservations WHERE held > 0 GROUP BY item_id

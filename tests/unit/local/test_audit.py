@@ -4,18 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local.audit.books import Books, Mail
+from deploy.local.audit.books import Books, Mail, Opening
 from deploy.local.audit.checking import deviations
 from deploy.local.audit.log import Log, Record, log_of
-from shared.runtime.clock import new_id
+from shared.runtime.clock import new_id, time_of
 from tests.unit.local.story import OIL, ROSE, Ids, Story, story
 
 BOOKS, TOLD, IDS = story()
+MADE = time_of(UUID(IDS.batch))
 Change = Callable[[Books, Ids], Books]
 
 
@@ -235,6 +237,40 @@ def test_every_prefix_of_the_ledger_is_looked_at() -> None:
     rows[1] = replace(rows[1], new_reserved=11)
     rows[2] = replace(rows[2], previous_reserved=11)
     assert "oversold" in found(replace(BOOKS, ledger=tuple(rows)), TOLD.log())
+
+
+def _archived(books: Books, until: int) -> Books:
+    """The books after the first rows of each item went to files."""
+    openings = []
+    for row in books.ledger[:until]:
+        moved = (after - before for before, after in zip(row.before, row.after, strict=True))
+        openings.append(Opening(row.item_id, row.type, row.version, *moved))
+    return replace(books, ledger=books.ledger[until:], openings=tuple(openings), archived_until=MADE)
+
+
+@pytest.mark.parametrize("until", range(len(BOOKS.ledger) + 1))
+def test_books_whose_first_rows_are_archived_have_no_deviation(until: int) -> None:
+    assert found(_archived(BOOKS, until), TOLD.log()) == set()
+
+
+@pytest.mark.parametrize("place", range(len(BOOKS.ledger)))
+def test_an_opening_that_is_gone_is_named(place: int) -> None:
+    books = _archived(BOOKS, len(BOOKS.ledger))
+    gone = books.openings[:place] + books.openings[place + 1 :]
+    assert "stock_ledger" in found(replace(books, openings=gone), TOLD.log())
+
+
+@pytest.mark.parametrize("place", range(1, len(BOOKS.ledger)))
+def test_a_row_that_is_gone_after_the_archived_ones_is_named(place: int) -> None:
+    books = _archived(BOOKS, place)
+    assert "stock_ledger" in found(replace(books, ledger=books.ledger[1:]), TOLD.log())
+
+
+def test_a_hold_that_is_younger_than_what_is_archived_is_still_held_against_the_ledger() -> None:
+    first = replace(BOOKS.reservations[0], deducted=BOOKS.reservations[0].deducted + 1)
+    flipped = replace(BOOKS, reservations=(first, *BOOKS.reservations[1:]))
+    assert "hold_ledger" in found(replace(flipped, archived_until=MADE - timedelta(days=30)), TOLD.log())
+    assert "hold_ledger" not in found(replace(flipped, archived_until=MADE), TOLD.log())
 
 
 def test_an_empty_installation_has_no_deviation() -> None:
