@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts schema saga bench
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts schema saga bench bench-large
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -12,7 +12,7 @@ FLACON_E2E ?= $(shell docker info >/dev/null 2>&1 && docker compose version >/de
 PROJECTS := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml shared/*/pyproject.toml deploy/local/pyproject.toml)
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.synced ## make the Python environment (.venv) from uv.lock
 
@@ -43,6 +43,9 @@ saga: .venv/.synced ## draw the saga anew in docs/saga.md
 
 bench: .venv/.synced ## orders per second beside the straight-line limit, on a stack of its own: about 11 minutes
 	@$(RUN) benchmarks
+
+bench-large: .venv/.synced ## what 1,000,000 past orders and 10,000,000 ledger rows cost: BENCH_ORDERS, BENCH_LEDGER_ROWS
+	@$(RUN) benchmarks.large
 
 format: .venv/.synced
 	@$(BIN)/ruff format --check --quiet --exclude '*.md' . || { echo "run: .venv/bin/ruff format --exclude '*.md'"; exit 1; }

@@ -90,7 +90,7 @@ class Benchmark:
 async def bench(only: Sequence[str], runs: int, seconds: float, screen: Screen) -> dict[str, Any]:
     """Start a stack of its own, measure, stop it; the report."""
     load_before = machine.busy_neighbours()
-    with tempfile.TemporaryDirectory(prefix=".flacon-bench-", dir=_place(), ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=".flacon-bench-", dir=place(), ignore_cleanup_errors=True) as folder:
         home = Home(Path(folder))
         async with installation(home.path, screen) as stack:
             told = await machine.describe(stack)
@@ -98,7 +98,7 @@ async def bench(only: Sequence[str], runs: int, seconds: float, screen: Screen) 
     return _report(rounds, told, {"runs": runs, "seconds": seconds, "load_before": load_before})
 
 
-def _place() -> str | None:
+def place() -> str | None:
     """Where the data of the benchmark are for its time: FLACON_HOME, else the system's temporary folder."""
     home = os.environ.get("FLACON_HOME")
     if home:
@@ -126,12 +126,12 @@ def _run(only: Sequence[str], runs: int, seconds: float, json: Path) -> int:
     screen, began = Screen(), time.monotonic()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report = runner.run(_interruptible(bench(only, runs, seconds, screen)))
+            report = runner.run(interruptible(bench(only, runs, seconds, screen)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         screen.say("interrupted")
         return INTERRUPTED
     except (Lost, CannotRun, Unexpected, KafkaError, OSError, ExceptionGroup) as failure:
-        error = _first(failure)
+        error = first_of(failure)
         screen.say(f"error: {error or type(error).__name__}")
         return CHECK_FAILED if isinstance(error, Lost) else COULD_NOT_RUN
     json.parent.mkdir(parents=True, exist_ok=True)
@@ -141,14 +141,14 @@ def _run(only: Sequence[str], runs: int, seconds: float, json: Path) -> int:
     return 0
 
 
-def _first(error: BaseException) -> BaseException:
+def first_of(error: BaseException) -> BaseException:
     """The failure that a group of tasks died of."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
-async def _interruptible(work: Any) -> Any:
+async def interruptible(work: Any) -> Any:
     """SIGTERM ends it as Ctrl-C does: what was started is stopped and removed."""
     task = asyncio.ensure_future(work)
     for asked in (signal.SIGINT, signal.SIGTERM):
