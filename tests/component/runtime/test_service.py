@@ -167,7 +167,7 @@ async def test_migrate_tells_what_it_did_and_what_is_pending(servers: Servers, d
     await connection.close()
     code, out, _ = await ran(dsn, "migrate", "--check")
     assert (code, out) == (1, f"{RUNTIME}fulfillment/0001_notes.sql\n")
-    assert await ran(dsn, "migrate") == (0, out, "2 applied\n")
+    assert await ran(dsn, "migrate") == (0, out, "3 applied\n")
     assert await ran(dsn, "migrate") == (0, "", "0 applied\n")
     code, _, err = await ran("postgresql://postgres@127.0.0.1:1/x", "migrate")
     assert (code, err.count("\n")) == (3, 1)
