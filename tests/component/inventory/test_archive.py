@@ -24,6 +24,9 @@ from shared.runtime.clock import new_id
 from tests.component.inventory.test_api import client as client
 from tests.component.inventory.warehouse import Warehouse, new
 
+SOMEBODY_WAITS_FOR_ME = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))
+"""
 SECONDS = 60
 ITEMS = ("P", "Q")
 THIS = datetime.now(UTC).date().replace(day=1)
@@ -230,7 +233,7 @@ async def test_killed_between_file_and_database_it_loses_nothing_and_goes_on(age
             await holder.execute("LOCK TABLE ledger IN ACCESS SHARE MODE")
             process, said = await command(aged.dsn, "--before", f"{OLD[1]:%Y-%m}", "--to", str(tmp_path))
             async with asyncio.timeout(SECONDS):
-                while not await holder.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"):
+                while not await holder.fetchval(SOMEBODY_WAITS_FOR_ME):
                     assert process.returncode is None, await said()
             process.kill()
             await said()
@@ -256,7 +259,7 @@ async def test_a_month_that_changed_while_it_was_written_stays(aged: Warehouse, 
         await holder.execute(same, OLD[0])
         running = asyncio.create_task(let_go(aged, tmp_path, OLD[1]))
         async with asyncio.timeout(SECONDS):
-            while not await holder.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"):
+            while not await holder.fetchval(SOMEBODY_WAITS_FOR_ME):
                 assert not running.done()
         async with aged.database.transaction() as tx:
             await tx.execute(late, json.dumps(row))
