@@ -493,6 +493,8 @@ CREATE UNIQUE INDEX one_open_alert_per_item_and_kind ON alerts USING btree (item
 
 CREATE INDEX reservations_in_queue ON reservations USING btree (item_id, protected, priority DESC, accepted_at, claim_id) WHERE (backordered > 0);
 
+CREATE INDEX reservations_of_an_item ON reservations USING btree (item_id, claim_id);
+
 CREATE INDEX reservations_taken_back_first ON reservations USING btree (item_id, kept, priority, accepted_at DESC, claim_id DESC) WHERE (held > 0);
 
 CREATE TRIGGER archives_are_append_only BEFORE DELETE OR UPDATE ON ledger_archives FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();

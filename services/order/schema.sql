@@ -331,7 +331,7 @@ ALTER TABLE ONLY alerts
     ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
 
 ALTER TABLE ONLY orders
-    ADD CONSTRAINT an_upstream_order_exists_once UNIQUE (source, external_id);
+    ADD CONSTRAINT an_upstream_order_exists_once UNIQUE (external_id, source);
 
 ALTER TABLE ONLY dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
@@ -396,7 +396,13 @@ CREATE INDEX order_lines_of_a_product ON order_lines USING btree (product_id, or
 
 CREATE INDEX order_shipments_of_an_order ON order_shipments USING btree (order_id);
 
+CREATE INDEX orders_by_acceptance ON orders USING btree (accepted_at, order_id);
+
+CREATE INDEX orders_not_fulfilled_by_status ON orders USING btree (status, order_id) WHERE (status <> 'fulfilled'::text);
+
 CREATE INDEX orders_of_a_customer ON orders USING btree (customer_id, order_id);
+
+CREATE INDEX orders_of_a_source ON orders USING btree (source, order_id);
 
 CREATE INDEX questions_by_next_attempt ON questions USING btree (next_attempt_at);
 

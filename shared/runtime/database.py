@@ -129,3 +129,13 @@ class Database:
         """A connection for one view; it must not write."""
         async with self.pool.acquire() as connection:
             yield connection
+
+
+async def fetch_planned(connection: Any, sql: str, *args: Any) -> list[asyncpg.Record]:
+    """The rows of a statement that is planned for exactly these values.
+
+    A statement with filters that may be absent would else, once it ran often, keep one plan that suits none of them.
+    """
+    statement = await connection.prepare(sql)
+    rows: list[asyncpg.Record] = await statement.fetch(*args)
+    return rows

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from services.inventory.api.items import time_in_cursor
 from services.inventory.views import history
 from services.inventory.views import items as item_views
+from services.inventory.views.reservations import Wanted, reservations_page
 from shared.runtime.auth import Caller, requires
 from shared.runtime.database import Database
 from shared.runtime.http import answered, bad_cursor, cursor_of, limit_of, make_cursor, page
@@ -43,16 +44,9 @@ def _add_reservations(router: APIRouter, database: Database) -> None:
         limit = limit_of(request)
         if status is not None and status not in STATUSES:
             raise Refused(invalid("`status` is unknown", (f"must be one of {', '.join(STATUSES)}", "/status")))
+        wanted = Wanted(_uuid_of("order_id", order_id), _uuid_of("batch_id", batch_id), item_id, status)
         async with database.reading() as connection:
-            found = await history.reservations_page(
-                connection,
-                order_id=_uuid_of("order_id", order_id),
-                batch_id=_uuid_of("batch_id", batch_id),
-                item_id=item_id,
-                status=status,
-                after=_after_reservation(request),
-                limit=limit + 1,
-            )
+            found = await reservations_page(connection, wanted, _after_reservation(request), limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         cursor = None if last is None else make_cursor(_claim_of(last), last["item_id"])
         return answered(request, page(found[:limit], cursor))

@@ -1,4 +1,4 @@
-"""Reservations, the ledger, and what reconciliation finds."""
+"""The ledger, and what reconciliation finds."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,61 +6,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.inventory.domain.deviations import Sums, deviations
-
-READ_RESERVATIONS = """
-SELECT shown.claim_id, shown.item_id, shown.kind, shown.want, shown.held, shown.backordered, shown.deducted,
-       shown.cancelled, shown.short, shown.status, shown.priority, shown.accepted_at, shown.expires_at
-FROM (
-    SELECT reservations.claim_id, reservations.item_id, claims.kind, reservations.want, reservations.held,
-           reservations.backordered, reservations.deducted, reservations.cancelled, reservations.short,
-           reservations.priority, reservations.accepted_at,
-           CASE WHEN claims.status IN ('active', 'confirmed') THEN claims.expires_at END AS expires_at,
-           CASE
-               WHEN reservations.held + reservations.backordered > 0 AND claims.status = 'active' THEN 'active'
-               WHEN reservations.held + reservations.backordered > 0 THEN 'confirmed'
-               WHEN reservations.deducted > 0 THEN 'fulfilled'
-               WHEN claims.status = 'expired' THEN 'expired'
-               ELSE 'released'
-           END AS status
-    FROM reservations
-    JOIN claims ON claims.id = reservations.claim_id
-    WHERE ($1::uuid IS NULL OR (reservations.claim_id = $1 AND claims.kind = 'order'))
-      AND ($2::uuid IS NULL OR (reservations.claim_id = $2 AND claims.kind = 'batch'))
-      AND ($3::text IS NULL OR reservations.item_id = $3)
-      AND ($5::uuid IS NULL OR (reservations.claim_id, reservations.item_id) < ($5, $6))
-) AS shown
-WHERE $4::text IS NULL OR shown.status = $4
-ORDER BY shown.claim_id DESC, shown.item_id DESC
-LIMIT $7
-"""
-
-
-async def reservations_page(
-    connection: Any,
-    *,
-    order_id: UUID | None,
-    batch_id: UUID | None,
-    item_id: str | None,
-    status: str | None,
-    after: tuple[UUID, str] | None,
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Reservations, newest order or batch first."""
-    claim_id, line = after or (None, None)
-    rows = await connection.fetch(READ_RESERVATIONS, order_id, batch_id, item_id, status, claim_id, line, limit)
-    return [_reservation(row) for row in rows]
-
-
-def _reservation(row: Any) -> dict[str, Any]:
-    fields = ("item_id", "want", "held", "backordered", "deducted", "cancelled", "short", "status", "priority")
-    return {
-        f"{row['kind']}_id": row["claim_id"],
-        **{name: row[name] for name in fields},
-        "accepted_at": row["accepted_at"],
-        "expires_at": row["expires_at"],
-        "lots": [],
-    }
-
 
 START_OF_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
 END_OF_TIME: Final = datetime(9999, 12, 30, tzinfo=UTC)

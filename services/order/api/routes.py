@@ -11,7 +11,8 @@ from services.order.api.bodies import CancelBody, OrderBody
 from services.order.api.desk import Desk
 from services.order.domain.order import Policy, Status
 from services.order.operations.commanding import CancelOrder, ConfirmOrder
-from services.order.views.orders import Filters, customer_of, list_orders, list_stuck, read_history, read_orders
+from services.order.views.lists import Filters, list_orders
+from services.order.views.orders import customer_of, list_stuck, read_history, read_orders
 from shared.contracts.values import ITEM_ID_PATTERN
 from shared.runtime.auth import Caller, requires
 from shared.runtime.database import Database

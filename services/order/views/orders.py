@@ -1,73 +1,15 @@
-"""Orders as they are shown: one, or a list by filters, newest first."""
+"""Orders as they are shown: whole, with their history, and the stuck ones."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.order.domain.order import Line, Order, Rejection, Status
+from services.order.domain.order import Line, Order, Rejection
 from services.order.domain.rejection import rejection_of
 from shared.contracts.values import rfc3339
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a list of orders is narrowed to; None = all."""
-
-    status: Status | None = None
-    customer_id: str | None = None
-    product_id: str | None = None
-    source: str | None = None
-    external_id: str | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    stuck: bool | None = None
-
-
-LIST_ORDERS = """
-SELECT order_id
-FROM orders
-WHERE ($1::text IS NULL OR status = $1)
-  AND ($2::text IS NULL OR customer_id = $2)
-  AND ($3::text IS NULL OR EXISTS (
-        SELECT FROM order_lines WHERE order_lines.order_id = orders.order_id AND product_id = $3))
-  AND ($4::text IS NULL OR source = $4)
-  AND ($5::text IS NULL OR external_id = $5)
-  AND ($6::timestamptz IS NULL OR accepted_at >= $6)
-  AND ($7::timestamptz IS NULL OR accepted_at < $7)
-  AND ($8::bool IS NULL OR $8 = EXISTS (
-        SELECT FROM questions WHERE questions.order_id = orders.order_id AND attempts >= 2))
-  AND ($9::uuid IS NULL OR order_id < $9)
-ORDER BY order_id DESC
-LIMIT $10
-"""
-
-
-async def list_orders(
-    connection: asyncpg.Connection, filters: Filters, before: UUID | None, limit: int
-) -> list[dict[str, Any]]:
-    """The newest orders that pass the filters, older than `before`."""
-    rows = await connection.fetch(
-        LIST_ORDERS,
-        filters.status,
-        filters.customer_id,
-        filters.product_id,
-        filters.source,
-        filters.external_id,
-        filters.created_from,
-        filters.created_to,
-        filters.stuck,
-        before,
-        limit,
-    )
-    ids = [row["order_id"] for row in rows]
-    found = await read_orders(connection, ids)
-    return [found[str(order_id)] for order_id in ids]
-
 
 READ_ORDERS = """
 SELECT order_id, customer_id, source, external_id, status, priority, on_shortage, auto_confirm, protect_safety_stock,

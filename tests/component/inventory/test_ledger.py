@@ -1,6 +1,5 @@
 """The ledger at a million rows: every query reads about the pages of its answer, whatever else the table holds."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from services.inventory.store import ledger
 from services.inventory.views import history
 from tests.component.inventory.test_api import client as client
 from tests.component.inventory.warehouse import Warehouse, new
+from tests.plans import Explained
 
 ROWS, ITEMS, MONTHS = 1_000_000, 1_000, 3
 PAGES_MAX = 400
@@ -48,24 +48,6 @@ async def full(warehouse: Warehouse) -> AsyncIterator[tuple[Warehouse, datetime]
     finally:
         await connection.close()
     yield warehouse, start
-
-
-class Explained:
-    """A connection that explains each query instead of answering it."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self.rows, self.pages = 0, 0
-
-    async def fetch(self, sql: str, *args: Any) -> list[Any]:
-        [[plan]] = await self._connection.fetch("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + sql, *args)
-        assert "Seq Scan" not in plan, plan
-        top = json.loads(plan)[0]["Plan"]
-        self.rows, self.pages = top["Actual Rows"], top["Shared Hit Blocks"] + top["Shared Read Blocks"]
-        return []
-
-    async def fetchrow(self, sql: str, *args: Any) -> None:
-        await self.fetch(sql, *args)
 
 
 async def test_every_query_reads_the_pages_of_its_answer(full: tuple[Warehouse, datetime]) -> None:
