@@ -13,11 +13,12 @@ from benchmarks.client import Connection
 from benchmarks.orders import PRODUCTS, STOCK, product_id
 from deploy.local.audit.quiescence import at_rest
 from deploy.local.credentials import token_for
+from deploy.local.database import with_database
 from deploy.local.failure import CannotRun
 from deploy.local.home import Home
 from deploy.local.screen import Screen
 from deploy.local.stack import Stack
-from deploy.local.starting import LocalStack
+from deploy.local.starting import DATABASE, LocalStack
 
 SEEDERS: Final = 32
 REST_SECONDS_MAX: Final = 60.0
@@ -67,15 +68,15 @@ async def _seed(stack: Stack, share: int, numbers: Iterable[int]) -> None:
             await inventory.post("/api/inventory/receipts", receipt)
 
 
-ANALYZE: Final = "ANALYZE"
+VACUUM: Final = "VACUUM (ANALYZE)"
 CHECKPOINT: Final = "CHECKPOINT"
 
 
 async def _tidy(stack: Stack) -> None:
-    """The same start for every run: fresh statistics, no dirty page left of the run before."""
-    connection: Any = await asyncpg.connect(stack.postgres["admin"])
+    """The same start for every run: fresh statistics, and nothing of the run before left to clean up or to write."""
+    connection: Any = await asyncpg.connect(with_database(stack.postgres["admin"], DATABASE))
     try:
-        await connection.execute(ANALYZE)
+        await connection.execute(VACUUM)
         await connection.execute(CHECKPOINT)
     finally:
         await connection.close()

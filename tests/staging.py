@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 
 from tests.installation import System
-from tests.shop import Shop
+from tests.shop import Shop, until
 
 
 @contextmanager
@@ -101,3 +101,50 @@ def places(order: Mapping[str, Any], *names: str) -> list[tuple[Any, ...]]:
 
 def _lines(items: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"product_id": product_id, "quantity": quantity} for product_id, quantity in items.items()]
+
+
+async def bottled(shop: Shop, name: str, *, planned: int, defective: int, product: str | None = None) -> dict[str, Any]:
+    """From recipe to stock (of `NAME-rose` unless told); 50 ml of oil with 5 % waste and one bottle a piece."""
+    product_id = product or f"{name}-rose"
+    money = {"amount": "1.0000", "currency": "EUR"}
+    recipe = {
+        "recipe_id": f"{name}-recipe",
+        "product_id": product_id,
+        "materials": [
+            {"material_id": f"{name}-oil", "quantity_per_unit": "50", "waste_percent": "5"},
+            {"material_id": f"{name}-bottle", "quantity_per_unit": "1"},
+        ],
+        "labour_cost": money,
+        "overhead_cost": money,
+        "expected_minutes": 30,
+        "shelf_life_days": 1000,
+    }
+
+    async def known() -> bool:
+        return (await shop.ask("bottling", "POST", "/api/bottling/recipes", recipe)).status_code in (201, 409)
+
+    await until(known, what="a recipe of items that bottling knows")
+    answer = await shop.ask(
+        "bottling",
+        "POST",
+        "/api/bottling/batches",
+        {"product_id": product_id, "quantity": planned},
+        Prefer="wait=10",
+    )
+    assert (answer.status_code, answer.json()["status"]) == (201, "ready"), answer.text
+    path = f"/api/bottling/batches/{answer.json()['batch_id']}"
+    started = await shop.ask("bottling", "POST", f"{path}/start", None, Prefer="wait=10")
+    assert (started.status_code, started.json()["status"]) == (200, "in_progress"), started.text
+    check = {
+        "inspected": planned,
+        "accepted": planned - defective,
+        "rejected": [{"reason_code": "leak", "quantity": defective}],
+    }
+    checked = await shop.ask("bottling", "POST", f"{path}/quality-checks", check)
+    assert checked.status_code == 201, checked.text
+    consumed = await shop.ask("bottling", "POST", f"{path}/consumption", {}, Prefer="wait=10")
+    assert (consumed.status_code, consumed.json()["materials_settled"]) == (200, True), consumed.text
+    completed = await shop.ask("bottling", "POST", f"{path}/complete")
+    assert completed.status_code == 200, completed.text
+    batch: dict[str, Any] = completed.json()
+    return batch

@@ -28,6 +28,6 @@ def build(settings: FulfillmentSettings) -> Service:
         wakeups=wakeups,
         subscriptions=SUBSCRIPTIONS,
         jobs=JOBS,
-        routers=(routes(database),),
+        routers=(routes(database, settings.wave_seconds),),
         migrations=Path(__file__).parent / "migrations",
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.fulfillment import operations
+from services.fulfillment.domain.lots import Lot
 from services.fulfillment.domain.questions import Cancel, CancelLine, Ready, ReadyLine
 from shared.contracts.envelope import Event
 from shared.contracts.inventory import ItemChanged
@@ -35,6 +36,7 @@ def _ready(version: int, data: OrderReady) -> Ready:
         customer_id=data.customer_id,
         priority=data.priority,
         requested_delivery=data.requested_delivery,
+        accepted_at=data.accepted_at,
         ship_to=json.dumps(data.ship_to.model_dump(mode="json"), sort_keys=True),
         lines=[
             ReadyLine(
@@ -44,6 +46,7 @@ def _ready(version: int, data: OrderReady) -> Ready:
                 cancelled=line.cancelled,
                 target=line.target,
                 short=line.short,
+                lots=tuple(Lot(lot.lot_id, lot.lot_code, lot.expires_on, lot.quantity) for lot in line.lots),
             )
             for line in data.lines
         ],

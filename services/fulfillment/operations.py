@@ -1,7 +1,7 @@
 """What fulfillment can do: each on a list, in one transaction: load and lock, decide, save, publish."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from shared.contracts.fulfillment import (
     ShippedLine,
     ShortPick,
 )
+from shared.contracts.values import LotQuantity
 from shared.runtime.transaction import Transaction
 
 
@@ -244,9 +245,14 @@ def _tell_shipped(work: Work, request: Ship, done: Done) -> None:
         carrier=shipment.carrier,
         tracking_number=shipment.tracking_number,
         shipped_at=shipment.shipped_at,
-        shipped=tuple(ShippedLine(product_id=id, quantity=quantity) for id, quantity in shipment.contents.items()),
+        shipped=tuple(_shipped_line(told, shipment, id, quantity) for id, quantity in shipment.contents.items()),
     )
     work.tx.publish(event, version=told.version)
+
+
+def _shipped_line(fulfillment: Fulfillment, shipment: Shipment, product_id: str, quantity: int) -> ShippedLine:
+    lots = fulfillment.lines[product_id].lots.named(shipment.lots.get(product_id, {}))
+    return ShippedLine(product_id=product_id, quantity=quantity, lots=tuple(LotQuantity(**asdict(lot)) for lot in lots))
 
 
 def _tell_delivered(work: Work, request: Deliver, done: Done) -> None:
@@ -284,6 +290,23 @@ def _snapshot(fulfillment: Fulfillment, now: datetime) -> dict[str, Any]:
             for line in fulfillment.lines.values()
         ),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class MakeWave:
+    """A picking list of up to `limit` orders; one that is not picked in `lapse_seconds` gives them back."""
+
+    wave_id: UUID
+    limit: int
+    actor: str
+    lapse_seconds: float
+
+
+async def make_waves(tx: Transaction, requests: Sequence[MakeWave]) -> list[views.Wave]:
+    """Picking lists, by priority, then age; no order is on two."""
+    for request in requests:
+        await store.make_wave(tx, request.wave_id, request.limit, request.actor, request.lapse_seconds)
+    return [wave for request in requests if (wave := await views.wave_by_id(tx, request.wave_id))]
 
 
 async def keep_names(tx: Transaction, names: Sequence[tuple[str, int, str]]) -> None:

@@ -72,10 +72,20 @@ CREATE TABLE fulfillments (
     ship_to json,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    accepted_at timestamp with time zone,
+    to_pick bigint DEFAULT 0 NOT NULL,
+    to_pack bigint DEFAULT 0 NOT NULL,
+    to_ship bigint DEFAULT 0 NOT NULL,
+    wave_id uuid,
+    waved_at timestamp with time zone,
+    CONSTRAINT a_wave_tells_when CHECK (((wave_id IS NULL) = (waved_at IS NULL))),
     CONSTRAINT cancelled_is_closed CHECK ((closed OR (status <> 'cancelled'::text))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'picked'::text, 'packed'::text, 'partially_shipped'::text, 'shipped'::text, 'delivered'::text, 'cancelled'::text])))
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'picked'::text, 'packed'::text, 'partially_shipped'::text, 'shipped'::text, 'delivered'::text, 'cancelled'::text]))),
+    CONSTRAINT units_to_do_are_not_negative CHECK ((LEAST(to_pick, to_pack, to_ship) >= 0))
 )
 WITH (fillfactor='80');
+
+COMMENT ON COLUMN fulfillments.accepted_at IS 'of the order: its age; null until its first target';
 
 CREATE TABLE idempotency (
     sub text NOT NULL,
@@ -118,12 +128,15 @@ CREATE TABLE lines (
     shipped bigint NOT NULL,
     cancelled bigint NOT NULL,
     short bigint NOT NULL,
+    lots jsonb,
     CONSTRAINT packed_is_picked CHECK ((packed <= picked)),
     CONSTRAINT picked_and_shipped_within_target CHECK (((picked + shipped) <= target)),
     CONSTRAINT quantities_are_not_negative CHECK ((LEAST(quantity, wanted, short_known, packed, shipped, cancelled, short) >= 0)),
     CONSTRAINT target_and_cancelled_within_quantity CHECK (((target + cancelled) <= quantity))
 )
 WITH (fillfactor='80');
+
+COMMENT ON COLUMN lines.lots IS 'told: lots to ship from; bench, gone, short: units by lot id; null: no lot is known';
 
 CREATE TABLE outbox (
     shard smallint NOT NULL,
@@ -246,12 +259,22 @@ CREATE TABLE shipments (
     status text NOT NULL,
     shipped_at timestamp with time zone NOT NULL,
     shipped_by text NOT NULL,
-    delivered_at timestamp with time zone
+    delivered_at timestamp with time zone,
+    lots jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 COMMENT ON COLUMN shipments.contents IS 'units by product id';
 
 COMMENT ON COLUMN shipments.status IS 'of the fulfillment right after this shipment: a repeated ship answers it again';
+
+COMMENT ON COLUMN shipments.lots IS 'units by product id and lot id, as far as lots are known';
+
+CREATE TABLE waves (
+    wave_id uuid NOT NULL,
+    order_ids text[] NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL
+);
 
 ALTER TABLE ONLY dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
@@ -298,15 +321,27 @@ ALTER TABLE ONLY schema_migrations
 ALTER TABLE ONLY shipments
     ADD CONSTRAINT shipments_pkey PRIMARY KEY (shipment_id);
 
+ALTER TABLE ONLY waves
+    ADD CONSTRAINT waves_pkey PRIMARY KEY (wave_id);
+
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
 CREATE INDEX fulfillments_by_status ON fulfillments USING btree (status, fulfillment_id DESC);
+
+CREATE INDEX fulfillments_to_pack ON fulfillments USING btree (((- priority)), accepted_at, order_id) WHERE (to_pack > 0);
+
+CREATE INDEX fulfillments_to_pick ON fulfillments USING btree (((- priority)), accepted_at, order_id) WHERE (to_pick > 0);
+
+CREATE INDEX fulfillments_to_ship ON fulfillments USING btree (((- priority)), accepted_at, order_id) WHERE (to_ship > 0);
 
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
 CREATE INDEX picks_of_an_order ON picks USING btree (order_id);
+
+ALTER TABLE ONLY fulfillments
+    ADD CONSTRAINT fulfillments_wave_id_fkey FOREIGN KEY (wave_id) REFERENCES waves(wave_id);
 
 ALTER TABLE ONLY lines
     ADD CONSTRAINT lines_order_id_fkey FOREIGN KEY (order_id) REFERENCES fulfillments(order_id);

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.fulfillment.domain.commands import PickLine
+from services.fulfillment.domain.records import lots_text
 from services.fulfillment.domain.state import Fulfillment, Line, Parcel, Shipment
 from shared.runtime.transaction import Transaction
 
@@ -28,7 +29,7 @@ async def add_fulfillments(tx: Transaction, ids: Mapping[str, UUID]) -> None:
 
 LOCK_FULFILLMENTS_OF_ORDERS = """
 SELECT order_id, fulfillment_id, version, revision, ready_version, asked_version, closed,
-       customer_id, priority, requested_delivery, ship_to
+       customer_id, priority, requested_delivery, ship_to, accepted_at, wave_id
 FROM fulfillments
 WHERE order_id = ANY($1::text[])
 ORDER BY order_id
@@ -42,7 +43,7 @@ async def lock_fulfillments_of_orders(tx: Transaction, order_ids: Sequence[str])
 
 LOCK_FULFILLMENTS = """
 SELECT order_id, fulfillment_id, version, revision, ready_version, asked_version, closed,
-       customer_id, priority, requested_delivery, ship_to
+       customer_id, priority, requested_delivery, ship_to, accepted_at, wave_id
 FROM fulfillments
 WHERE fulfillment_id = ANY($1::uuid[])
 ORDER BY order_id
@@ -56,7 +57,7 @@ async def lock_fulfillments(tx: Transaction, fulfillment_ids: Sequence[UUID]) ->
 
 LOCK_FULFILLMENTS_OF_SHIPMENTS = """
 SELECT order_id, fulfillment_id, version, revision, ready_version, asked_version, closed,
-       customer_id, priority, requested_delivery, ship_to
+       customer_id, priority, requested_delivery, ship_to, accepted_at, wave_id
 FROM fulfillments
 WHERE order_id IN (SELECT order_id FROM shipments WHERE shipment_id = ANY($1::uuid[]))
 ORDER BY order_id
@@ -106,18 +107,20 @@ UPDATE fulfillments
 SET version = saved.version, revision = saved.revision, ready_version = saved.ready_version,
     asked_version = saved.asked_version, status = saved.status, closed = saved.closed,
     customer_id = saved.customer_id, priority = saved.priority, requested_delivery = saved.requested_delivery,
-    ship_to = saved.ship_to, updated_at = $12
+    ship_to = saved.ship_to, accepted_at = saved.accepted_at, to_pick = saved.to_pick, to_pack = saved.to_pack,
+    to_ship = saved.to_ship, wave_id = CASE WHEN saved.to_pick > 0 THEN wave_id END,
+    waved_at = CASE WHEN saved.to_pick > 0 THEN waved_at END, updated_at = $16
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::boolean[], $8::text[],
-            $9::integer[], $10::date[], $11::json[])
+            $9::integer[], $10::date[], $11::json[], $12::timestamptz[], $13::bigint[], $14::bigint[], $15::bigint[])
      AS saved (order_id, version, revision, ready_version, asked_version, status, closed, customer_id,
-               priority, requested_delivery, ship_to)
+               priority, requested_delivery, ship_to, accepted_at, to_pick, to_pack, to_ship)
 WHERE fulfillments.order_id = saved.order_id
 """
 
 
 _HEAD = attrgetter(
     *("order_id", "version", "revision", "ready_version", "asked_version", "status", "closed"),
-    *("customer_id", "priority", "requested_delivery", "ship_to"),
+    *("customer_id", "priority", "requested_delivery", "ship_to", "accepted_at", "left", "unpacked", "packed"),
 )
 
 
@@ -128,17 +131,17 @@ async def save_fulfillments(tx: Transaction, fulfillments: Sequence[Fulfillment]
 
 SAVE_LINES = """
 INSERT INTO lines (order_id, position, product_id, name, quantity, wanted, short_known, target, picked, packed, shipped,
-                   cancelled, short)
+                   cancelled, short, lots)
 SELECT order_id, position, product_id, name, quantity, wanted, short_known, target, picked, packed, shipped,
-       cancelled, short
+       cancelled, short, lots
 FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::jsonb[])
      AS saved (order_id, position, product_id, name, quantity, wanted, short_known, target, picked, packed, shipped,
-               cancelled, short)
+               cancelled, short, lots)
 ON CONFLICT (order_id, product_id) DO UPDATE
 SET name = EXCLUDED.name, wanted = EXCLUDED.wanted, short_known = EXCLUDED.short_known, target = EXCLUDED.target,
     picked = EXCLUDED.picked, packed = EXCLUDED.packed, shipped = EXCLUDED.shipped, cancelled = EXCLUDED.cancelled,
-    short = EXCLUDED.short
+    short = EXCLUDED.short, lots = EXCLUDED.lots
 """
 
 
@@ -150,7 +153,7 @@ _LINE = attrgetter(
 
 async def save_lines(tx: Transaction, lines: Sequence[tuple[str, int, Line]]) -> None:
     """Lines with their order and place."""
-    rows = [(order_id, position, *_LINE(line)) for order_id, position, line in lines]
+    rows = [(order_id, position, *_LINE(line), lots_text(line.lots)) for order_id, position, line in lines]
     if rows:
         await tx.execute(SAVE_LINES, *columns(rows))
 
@@ -163,12 +166,13 @@ def _changed_lines(changes: Iterable[Change]) -> Iterable[tuple[str, int, Line]]
 
 
 SAVE_SHIPMENTS = """
-INSERT INTO shipments (shipment_id, order_id, number, contents, carrier, tracking_number, status, shipped_at,
+INSERT INTO shipments (shipment_id, order_id, number, contents, lots, carrier, tracking_number, status, shipped_at,
                        shipped_by, delivered_at)
-SELECT shipment_id, order_id, number, contents, carrier, tracking_number, status, shipped_at, shipped_by, delivered_at
-FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::jsonb[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-            $9::text[], $10::timestamptz[])
-     AS saved (shipment_id, order_id, number, contents, carrier, tracking_number, status, shipped_at, shipped_by,
+SELECT shipment_id, order_id, number, contents, lots, carrier, tracking_number, status, shipped_at, shipped_by,
+       delivered_at
+FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::jsonb[], $5::jsonb[], $6::text[], $7::text[], $8::text[],
+            $9::timestamptz[], $10::text[], $11::timestamptz[])
+     AS saved (shipment_id, order_id, number, contents, lots, carrier, tracking_number, status, shipped_at, shipped_by,
                delivered_at)
 ON CONFLICT (shipment_id) DO UPDATE SET delivered_at = EXCLUDED.delivered_at
 """
@@ -180,7 +184,10 @@ _SHIPMENT = attrgetter("carrier", "tracking_number", "status", "shipped_at", "sh
 async def save_shipments(tx: Transaction, shipments: Sequence[tuple[str, int, Shipment]]) -> None:
     """Shipments with their order and place; of a known one only the delivery can be new."""
     rows = [
-        (shipment.shipment_id, order_id, number, json.dumps(dict(shipment.contents)), *_SHIPMENT(shipment))
+        (
+            *(shipment.shipment_id, order_id, number, json.dumps(dict(shipment.contents))),
+            *(json.dumps(dict(shipment.lots)), *_SHIPMENT(shipment)),
+        )
         for order_id, number, shipment in shipments
     ]
     if rows:
@@ -278,3 +285,30 @@ async def keep_items(tx: Transaction, items: Sequence[tuple[str, int, str]]) -> 
 def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Rows as the arrays that `unnest` takes."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+MAKE_WAVE = """
+WITH chosen AS (
+    SELECT order_id
+    FROM fulfillments
+    WHERE to_pick > 0 AND (waved_at IS NULL OR waved_at < clock_timestamp() - $4::float8 * interval '1 second')
+      AND NOT EXISTS (SELECT FROM waves WHERE wave_id = $1)
+    ORDER BY -priority, accepted_at, order_id
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), made AS (
+    INSERT INTO waves (wave_id, order_ids, made_by, made_at)
+    SELECT $1, coalesce(array_agg(order_id), '{}'), $3, clock_timestamp() FROM chosen
+    ON CONFLICT DO NOTHING
+)
+UPDATE fulfillments
+SET wave_id = $1, waved_at = clock_timestamp()
+FROM chosen
+WHERE fulfillments.order_id = chosen.order_id
+"""
+
+
+async def make_wave(tx: Transaction, wave_id: UUID, limit: int, made_by: str, lapse_seconds: float) -> None:
+    """Puts the first orders that wait for a picker on one list, once per id; one that somebody else has in hand is left
+    for the next."""
+    await tx.execute(MAKE_WAVE, wave_id, limit, made_by, lapse_seconds)

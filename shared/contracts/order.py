@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any, Literal
 
-from shared.contracts.values import Identifier, Money, Payload, Quantity, Text, Timestamp, Value
+from shared.contracts.values import Identifier, LotQuantity, Money, Payload, Quantity, Text, Timestamp, Value
 
 OnShortage = Literal["reject", "backorder", "partial"]
 RejectReason = Literal["insufficient_stock", "unknown_product", "invalid"]
@@ -85,7 +85,7 @@ class ReadyLine(OrderLine):
     name: str
     target: Quantity
     short: Quantity
-    lots: tuple[dict[str, Any], ...] = ()
+    lots: tuple[LotQuantity, ...] = ()
 
 
 class OrderReady(OrderSnapshot):

@@ -10,6 +10,7 @@ import orjson
 from shared.contracts.catalog import EVENTS
 from tests.installation import System
 from tests.shop import ADDRESS, Shop, until
+from tests.staging import bottled
 
 PUBLISHED = [event.name for event in EVENTS if event.name != "order.submitted"]
 
@@ -143,7 +144,7 @@ async def test_a_batch_bottles_what_is_short_and_its_good_units_enter_stock_once
         await shop.material("batch-oil", 600, unit="ml")
         await shop.material("batch-bottle", 100)
         order_id = await shop.ordered([("batch-rose", 8)], on_shortage="backorder", auto_confirm=True)
-        batch = await _bottled(shop, "batch", planned=10, defective=1)
+        batch = await bottled(shop, "batch", planned=10, defective=1)
         assert (batch["status"], batch["quantity_good"]) == ("completed", 9)
         await shop.ship(order_id, "batch-1")
         await shop.becomes(order_id, "fulfilled")
@@ -202,49 +203,3 @@ async def _order_of(shop: Shop, source: str, external_id: str) -> str:
     order = await until(lambda: _found(shop, source, external_id), what="the submitted order")
     order_id: str = order["order_id"]
     return order_id
-
-
-async def _bottled(shop: Shop, name: str, *, planned: int, defective: int) -> dict[str, Any]:
-    """From recipe to stock; 50 ml of oil with 5 % waste and one bottle a piece."""
-    money = {"amount": "1.0000", "currency": "EUR"}
-    recipe = {
-        "recipe_id": f"{name}-recipe",
-        "product_id": f"{name}-rose",
-        "materials": [
-            {"material_id": f"{name}-oil", "quantity_per_unit": "50", "waste_percent": "5"},
-            {"material_id": f"{name}-bottle", "quantity_per_unit": "1"},
-        ],
-        "labour_cost": money,
-        "overhead_cost": money,
-        "expected_minutes": 30,
-        "shelf_life_days": 1000,
-    }
-
-    async def known() -> bool:
-        return (await shop.ask("bottling", "POST", "/api/bottling/recipes", recipe)).status_code in (201, 409)
-
-    await until(known, what="a recipe of items that bottling knows")
-    answer = await shop.ask(
-        "bottling",
-        "POST",
-        "/api/bottling/batches",
-        {"product_id": f"{name}-rose", "quantity": planned},
-        Prefer="wait=10",
-    )
-    assert (answer.status_code, answer.json()["status"]) == (201, "ready"), answer.text
-    path = f"/api/bottling/batches/{answer.json()['batch_id']}"
-    started = await shop.ask("bottling", "POST", f"{path}/start", None, Prefer="wait=10")
-    assert (started.status_code, started.json()["status"]) == (200, "in_progress"), started.text
-    check = {
-        "inspected": planned,
-        "accepted": planned - defective,
-        "rejected": [{"reason_code": "leak", "quantity": defective}],
-    }
-    checked = await shop.ask("bottling", "POST", f"{path}/quality-checks", check)
-    assert checked.status_code == 201, checked.text
-    consumed = await shop.ask("bottling", "POST", f"{path}/consumption", {}, Prefer="wait=10")
-    assert (consumed.status_code, consumed.json()["materials_settled"]) == (200, True), consumed.text
-    completed = await shop.ask("bottling", "POST", f"{path}/complete")
-    assert completed.status_code == 200, completed.text
-    batch: dict[str, Any] = completed.json()
-    return batch

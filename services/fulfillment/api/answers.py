@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, assert_never
 
 from services.fulfillment.domain.commands import Done, Excess, IllegalTransition, OtherContent
+from services.fulfillment.domain.records import Row
 from services.fulfillment.domain.state import Fulfillment, Parcel, Quantities, Shipment
 from services.fulfillment.operations import Outcome, Ship
+from services.fulfillment.views import Wave
+from shared.contracts.carriers import Carrier, link_to
 from shared.runtime.answers import Answer
 from shared.runtime.problems import invalid, problem
 
@@ -43,7 +47,7 @@ def _lines(fulfillment: Fulfillment) -> list[dict[str, Any]]:
             "shipped": line.shipped,
             "cancelled": line.cancelled,
             "short": line.short,
-            "lots": [],
+            "lots": [asdict(lot) for lot in line.lots.told],
         }
         for line in fulfillment.lines.values()
     ]
@@ -64,7 +68,8 @@ def shipment_body(shipment: Shipment, fulfillment: Fulfillment) -> dict[str, Any
         "shipment_id": str(shipment.shipment_id),
         "carrier": shipment.carrier,
         "tracking_number": shipment.tracking_number,
-        "lines": _contents(shipment.contents, fulfillment),
+        "lines": _shipped_contents(shipment, fulfillment),
+        "tracking_url": link_to(shipment.carrier, shipment.tracking_number),
         "shipped_at": shipment.shipped_at,
         "delivered_at": shipment.delivered_at,
     }
@@ -79,23 +84,67 @@ def _contents(contents: Quantities, fulfillment: Fulfillment) -> list[dict[str, 
     ]
 
 
+def _shipped_contents(shipment: Shipment, fulfillment: Fulfillment) -> list[dict[str, Any]]:
+    lines = _contents(shipment.contents, fulfillment)
+    for line in lines:
+        lots, units = fulfillment.lines[line["product_id"]].lots, shipment.lots.get(line["product_id"], {})
+        line["lots"] = [asdict(lot) for lot in lots.named(units)]
+    return lines
+
+
 def picking_list_body(fulfillment: Fulfillment) -> dict[str, Any]:
     """What is still to be picked, in the order of the lines."""
-    lines = [
+    return {"wave_id": None, "lines": to_pick(fulfillment)}
+
+
+def to_pick(fulfillment: Fulfillment) -> list[dict[str, Any]]:
+    """Rows of a picking list: one for each line and lot."""
+    if fulfillment.closed:
+        return []
+    return [
         {
             "fulfillment_id": str(fulfillment.fulfillment_id),
             "order_id": fulfillment.order_id,
             "product_id": line.product_id,
             "name": line.name,
-            "lot_id": None,
-            "lot_code": None,
-            "expires_on": None,
-            "quantity": line.left,
+            "lot_id": lot and lot.lot_id,
+            "lot_code": lot and lot.lot_code,
+            "expires_on": lot and lot.expires_on,
+            "quantity": units,
         }
         for line in fulfillment.lines.values()
-        if line.left > 0
+        for lot, units in line.lots.listed(line.left)
     ]
-    return {"wave_id": None, "lines": lines}
+
+
+def wave_body(wave: Wave) -> dict[str, Any]:
+    """A picking list of many orders."""
+    return {
+        "wave_id": str(wave.wave_id),
+        "lines": [line for fulfillment in wave.fulfillments for line in to_pick(fulfillment)],
+        "orders": wave.orders,
+        "made_by": wave.made_by,
+        "made_at": wave.made_at,
+    }
+
+
+def work_body(row: Row) -> dict[str, Any]:
+    """An order that waits at a stage of the floor."""
+    names = ("order_id", "customer_id", "status", "priority", "accepted_at", "requested_delivery")
+    told = {name: row[name] for name in (*names, "to_pick", "to_pack", "to_ship")}
+    return {"fulfillment_id": str(row["fulfillment_id"]), **told, "wave_id": row["wave_id"] and str(row["wave_id"])}
+
+
+def carrier_body(carrier: Carrier) -> dict[str, Any]:
+    """A carrier, and where `{number}` of a parcel is followed."""
+    return {
+        "carrier_id": carrier.carrier_id,
+        "name": carrier.name,
+        "lead_days_min": carrier.lead_days[0],
+        "lead_days_max": carrier.lead_days[1],
+        "tracking_numbers": carrier.looks,
+        "tracking_link": carrier.link,
+    }
 
 
 def _answer(outcome: Outcome, done: Callable[[Done], Answer]) -> Answer:

@@ -110,6 +110,12 @@ class DeliverBody(Body):
         return operations.Deliver(id, self.delivered_at)
 
 
+class WaveBody(Body):
+    """At most so many orders on one list."""
+
+    limit: Annotated[int, Field(ge=1, le=BULK_ITEMS_MAX)] = 100
+
+
 class PickItem(PickBody):
     """A pick of several."""
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from services.fulfillment import views
 from services.fulfillment.api import answers, bodies
 from services.fulfillment.api.floor import DELIVER, PACK, PICK, SHIP, Floor
+from services.fulfillment.api.work import add_work
 from services.fulfillment.domain.state import Fulfillment, Status
 from shared.contracts.values import ITEM_ID_PATTERN
 from shared.runtime.auth import Caller, requires
@@ -40,7 +41,7 @@ Writes = Annotated[Caller, requires("fulfillment:write")]
 Handler = Callable[..., Awaitable[Response]]
 
 
-def routes(database: Database) -> APIRouter:
+def routes(database: Database, wave_seconds: float) -> APIRouter:
     """Every route of the service."""
     router = APIRouter(prefix=PREFIX, tags=["fulfillment"])
     _add_views(router, database)
@@ -49,6 +50,7 @@ def routes(database: Database) -> APIRouter:
     shipped = {200: "Shipped before under this carrier and number", 201: "Shipped"}
     _add_command(router, "/fulfillments/{id}/ship", Floor(database, SHIP), shipped)
     _add_command(router, "/shipments/{id}/deliver", Floor(database, DELIVER), {200: "The shipment"})
+    add_work(router, database, wave_seconds)
     return router
 
 

@@ -25,7 +25,7 @@ ShortReason = Literal["missing", "damaged", "recalled"]
 ACTIONS: Final[tuple[Action, ...]] = ("pick", "pack", "ship", "deliver")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PickLine:
     """Units put on the bench, and units that could not be; `quantity` 0: also units that were on the bench already."""
 
@@ -109,6 +109,7 @@ def decide_pick(fulfillment: Fulfillment, lines: Sequence[PickLine] | None) -> D
 
 def _picked(fulfillment: Fulfillment, lines: Sequence[PickLine]) -> Done | Excess:
     after: dict[str, Line] = {}
+    picks: list[PickLine] = []
     errors: list[tuple[str, str]] = []
     for place, told in enumerate(lines):
         line = after.get(told.product_id) or fulfillment.lines.get(told.product_id)
@@ -116,22 +117,62 @@ def _picked(fulfillment: Fulfillment, lines: Sequence[PickLine]) -> Done | Exces
             errors.append((f"{told.product_id} is not of this order", f"/lines/{place}/product_id"))
         elif told.quantity + told.short_quantity > line.left + (line.picked if told.quantity == 0 else 0):
             errors.append((f"more than the target: {line.left} left to pick", f"/lines/{place}/quantity"))
+        elif wrong := _wrong_lot(line, told):
+            errors.append((wrong, f"/lines/{place}/lot_id"))
         else:
-            after[told.product_id] = settled(_picked_line(line, told), fulfillment.closed)
+            for part in _by_lots(line, told):
+                line = settled(_picked_line(line, part, told.quantity == 0), fulfillment.closed)
+                picks.append(part)
+            after[told.product_id] = line
     if errors:
         return Excess(tuple(errors))
-    short = any(line.short_quantity for line in lines)
-    return Done(settle(fulfillment, after.values()), picks=tuple(lines), news=short)
+    short = any(line.short_quantity for line in picks)
+    return Done(settle(fulfillment, after.values()), picks=tuple(picks), news=short)
 
 
-def _picked_line(line: Line, told: PickLine) -> Line:
+def _wrong_lot(line: Line, told: PickLine) -> str | None:
+    """Why the scanned lot is not the one to take from; a reason for another lot makes it right."""
+    if told.lot_id is None or told.other_lot_reason is not None or not line.lots.told or told.quantity == 0:
+        return None
+    lot = line.lots.known(told.lot_id)
+    listed = 0 if lot is None else line.lots.left(lot)
+    if told.quantity <= listed:
+        return None
+    found = f"{listed} of lot {told.lot_id} are listed" if listed else f"lot {told.lot_id} is not listed"
+    return f"{found} for {told.product_id}; take a listed lot, or say why another in `other_lot_reason`"
+
+
+def _by_lots(line: Line, told: PickLine) -> list[PickLine]:
+    """The same pick with a lot on each line, as far as lots are listed: what was put on the bench before what is short.
+
+    Units found short without any that were picked may have been on the bench already: only who says so knows their lot.
+    """
+    if told.lot_id is not None:
+        lot = line.lots.known(told.lot_id)
+        return [told if lot is None else replace(told, lot_id=lot.lot_id)]
+    if not line.lots.told or told.quantity == 0:
+        return [told]
+    parts, picked = [], told.quantity
+    for listed, units in line.lots.listed(told.quantity + told.short_quantity):
+        put = min(picked, units)
+        picked -= put
+        reason = told.short_reason if units > put else None
+        lot_id = None if listed is None else listed.lot_id
+        parts.append(PickLine(told.product_id, put, units - put, reason, lot_id, told.other_lot_reason))
+    return parts
+
+
+def _picked_line(line: Line, told: PickLine, maybe_on_bench: bool) -> Line:
     """A unit damaged or recalled is looked for on the bench first when nothing was picked with it."""
     off_bench = 0
-    if told.quantity == 0:
+    if maybe_on_bench:
         listed_first = told.short_reason == "missing"
         off_bench = max(0, told.short_quantity - line.left) if listed_first else min(told.short_quantity, line.picked)
     picked = line.picked + told.quantity - off_bench
-    return replace(line, picked=picked, packed=min(line.packed, picked), short=line.short + told.short_quantity)
+    lots = line.lots.picked(told.lot_id, told.quantity).put_back(told.lot_id, off_bench)
+    lots = lots.reported_short(told.lot_id, told.short_quantity)
+    short = line.short + told.short_quantity
+    return replace(line, picked=picked, packed=min(line.packed, picked), short=short, lots=lots)
 
 
 def decide_pack(fulfillment: Fulfillment, parcels: Sequence[PackedParcel] | None, *, pack_id: UUID) -> Done | Refusal:
@@ -202,7 +243,9 @@ def decide_ship(
     if errors:
         return Excess(errors)
     left = _left_the_bench(fulfillment, quantities, shipment_id)
-    shipment = Shipment(shipment_id, carrier, tracking_number, quantities, "shipped", now, actor)
+    lots = {product_id: fulfillment.lines[product_id].lots.shipped(n)[1] for product_id, n in quantities.items()}
+    lots = {product_id: units for product_id, units in lots.items() if units}
+    shipment = Shipment(shipment_id, carrier, tracking_number, quantities, "shipped", now, actor, lots=lots)
     after = replace(left, shipments=(*left.shipments, shipment))
     shipment = replace(shipment, status=after.status)
     return Done(replace(after, shipments=(*left.shipments, shipment)), shipment=shipment, news=True)
@@ -249,7 +292,9 @@ def _taken_from_parcels(
 
 def _shipped_line(line: Line, quantity: int) -> Line:
     boxed = min(line.packed, quantity)
-    return replace(line, picked=line.picked - quantity, packed=line.packed - boxed, shipped=line.shipped + quantity)
+    lots, _ = line.lots.shipped(quantity)
+    picked, shipped = line.picked - quantity, line.shipped + quantity
+    return replace(line, picked=picked, packed=line.packed - boxed, shipped=shipped, lots=lots)
 
 
 def decide_deliver(fulfillment: Fulfillment, shipment_id: UUID, delivered_at: datetime) -> Done | Refusal:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from services.fulfillment.domain.copies import replace
+from services.fulfillment.domain.lots import Lot, told_anew
 from services.fulfillment.domain.state import Fulfillment, Line, settle
 
 Telling = Literal["created", "cancelled"]
@@ -13,7 +14,8 @@ Telling = Literal["created", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class ReadyLine:
-    """`target` = units to be shipped in all; `short` = short units that it knows of; `cancelled` = given up in all."""
+    """`target` = units to be shipped in all, of these lots as far as told; `short` = short units that it knows of;
+    `cancelled` = given up in all."""
 
     product_id: str
     name: str
@@ -21,6 +23,7 @@ class ReadyLine:
     cancelled: int
     target: int
     short: int
+    lots: tuple[Lot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Ready:
     customer_id: str
     priority: int
     requested_delivery: date | None
+    accepted_at: datetime
     ship_to: str
     lines: Sequence[ReadyLine]
 
@@ -83,6 +87,7 @@ def _with_target(fulfillment: Fulfillment, ready: Ready) -> Fulfillment:
         customer_id=ready.customer_id,
         priority=ready.priority,
         requested_delivery=ready.requested_delivery,
+        accepted_at=ready.accepted_at,
         ship_to=ready.ship_to,
     )
     lines = [_targeted(fulfillment.lines.get(line.product_id), line) for line in ready.lines]
@@ -97,6 +102,7 @@ def _targeted(known: Line | None, ready: ReadyLine) -> Line:
         wanted=ready.target,
         short_known=ready.short,
         cancelled=max(line.cancelled, ready.cancelled),
+        lots=told_anew(line.lots, ready.lots, ready.short >= line.short),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Protocol
 
+from services.fulfillment.domain.lots import NO_LOTS, Lot, Lots
 from services.fulfillment.domain.state import Fulfillment, Line, Parcel, Shipment
 
 
@@ -49,6 +50,8 @@ def _head(
         priority=row["priority"],
         requested_delivery=row["requested_delivery"],
         ship_to=row["ship_to"],
+        accepted_at=row["accepted_at"],
+        wave_id=row["wave_id"],
         lines=lines,
         parcels=parcels,
         shipments=shipments,
@@ -68,7 +71,20 @@ def _line(row: Row) -> Line:
         shipped=row["shipped"],
         cancelled=row["cancelled"],
         short=row["short"],
+        lots=NO_LOTS if row["lots"] is None else _lots(json.loads(row["lots"])),
     )
+
+
+def _lots(kept: dict[str, Any]) -> Lots:
+    return Lots(tuple(Lot(*lot) for lot in kept["told"]), kept["bench"], kept["gone"], kept["short"])
+
+
+def lots_text(lots: Lots) -> str | None:
+    """JSON to keep; None if nothing is known of lots."""
+    if lots == NO_LOTS:
+        return None
+    told = [(lot.lot_id, lot.lot_code, lot.expires_on, lot.quantity) for lot in lots.told]
+    return json.dumps({"told": told, "bench": lots.bench, "gone": lots.gone, "short": lots.short})
 
 
 def _parcel(row: Row) -> Parcel:
@@ -85,4 +101,5 @@ def _shipment(row: Row) -> Shipment:
         shipped_at=row["shipped_at"],
         shipped_by=row["shipped_by"],
         delivered_at=row["delivered_at"],
+        lots=json.loads(row["lots"]),
     )

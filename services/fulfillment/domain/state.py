@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.fulfillment.domain.copies import replace
+from services.fulfillment.domain.lots import NO_LOTS, Lots, Units
 
 Status = Literal["created", "picked", "packed", "partially_shipped", "shipped", "delivered", "cancelled"]
 Action = Literal["pick", "pack", "ship", "deliver"]
@@ -34,6 +35,7 @@ class Line:
     shipped: int = 0
     cancelled: int = 0
     short: int = 0
+    lots: Lots = NO_LOTS
 
     @property
     def left(self) -> int:
@@ -63,7 +65,8 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Shipment:
-    """What left under one tracking number; `status` is the fulfillment's right after, told again on a repeat."""
+    """What left under one tracking number, as far as known by lot (of each product); `status` is the fulfillment's
+    right after, told again on a repeat."""
 
     shipment_id: UUID
     carrier: str
@@ -73,6 +76,7 @@ class Shipment:
     shipped_at: datetime
     shipped_by: str
     delivered_at: datetime | None = None
+    lots: Mapping[str, Units] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Fulfillment:
 
     `version` counts the events about it, `revision` its changes. `ready_version` and `asked_version` are the order's
     newest `order.ready` and `order.cancellation_requested` taken into account (0: none). `ship_to` is JSON, passed on.
+    `accepted_at` is the order's age; `wave_id` the picking list of many orders that it is on.
     """
 
     order_id: str
@@ -94,6 +99,8 @@ class Fulfillment:
     priority: int = 0
     requested_delivery: date | None = None
     ship_to: str | None = None
+    accepted_at: datetime | None = None
+    wave_id: UUID | None = None
     lines: Mapping[str, Line] = field(default_factory=dict)
     parcels: tuple[Parcel, ...] = ()
     shipments: tuple[Shipment, ...] = ()
@@ -116,6 +123,10 @@ class Fulfillment:
     @property
     def packed(self) -> int:
         return sum(line.packed for line in self.lines.values())
+
+    @property
+    def unpacked(self) -> int:
+        return self.picked - self.packed
 
     @property
     def shipped(self) -> int:
@@ -168,11 +179,12 @@ def settled(line: Line, closed: bool) -> Line:
     picked = min(line.picked, may_ship - line.shipped)
     packed = min(line.packed, picked)
     target = max(wanted - unknown, picked + line.shipped)
-    if (cancelled, wanted, picked, packed, target) == (
-        line.cancelled, line.wanted, line.picked, line.packed, line.target
+    lots = line.lots.within(picked)
+    if (cancelled, wanted, picked, packed, target, lots) == (
+        line.cancelled, line.wanted, line.picked, line.packed, line.target, line.lots
     ):  # fmt: skip
         return line
-    return replace(line, cancelled=cancelled, wanted=wanted, picked=picked, packed=packed, target=target)
+    return replace(line, cancelled=cancelled, wanted=wanted, picked=picked, packed=packed, target=target, lots=lots)
 
 
 def unpacked_to(parcels: tuple[Parcel, ...], lines: Mapping[str, Line]) -> tuple[Parcel, ...]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.fulfillment.domain import commands
 from services.fulfillment.domain.commands import Done, PackedParcel, PickLine, Refusal
+from services.fulfillment.domain.lots import Lot
 from services.fulfillment.domain.questions import Cancel, CancelLine, Ready, ReadyLine, decide_cancel, decide_ready
 from services.fulfillment.domain.state import Fulfillment, Line, Quantities
 
@@ -23,16 +24,22 @@ def blank() -> Fulfillment:
 
 
 def ready_line(
-    product_id: str, quantity: int, target: int | None = None, short: int = 0, cancelled: int = 0
+    product_id: str,
+    quantity: int,
+    target: int | None = None,
+    short: int = 0,
+    cancelled: int = 0,
+    lots: Quantities | None = None,
 ) -> ReadyLine:
-    """A line of `order.ready`; all of it is to ship unless told."""
+    """A line of `order.ready`; all of it is to ship unless told; lots by id, whose codes are the ids in capitals."""
     wanted = quantity - cancelled if target is None else target
-    return ReadyLine(product_id, product_id, quantity, cancelled, wanted, short)
+    told = tuple(Lot(lot_id, lot_id.upper(), None, n) for lot_id, n in (lots or {}).items())
+    return ReadyLine(product_id, product_id, quantity, cancelled, wanted, short, told)
 
 
 def ready(version: int, *lines: ReadyLine) -> Ready:
     """`order.ready` in that version of the order."""
-    return Ready(version, "c-1", 0, None, "{}", lines)
+    return Ready(version, "c-1", 0, None, NOW, "{}", lines)
 
 
 def cancel(version: int, units: Quantities | None = None, *, quantity: int = 5) -> Cancel:

@@ -16,13 +16,21 @@ ORDERED = {"A": 5, "B": 3}
 QUIET = settings(max_examples=300, deadline=None)
 
 small = st.integers(0, 5)
+lot_ids = st.sampled_from("abc")
 products = st.sampled_from(sorted(ORDERED))
 
 
 @st.composite
 def readies(draw: st.DrawFn, version: int | None = None) -> Ready:
     lines = [
-        ready_line(product_id, n, target=draw(st.integers(0, n)), short=draw(small), cancelled=draw(st.integers(0, n)))
+        ready_line(
+            product_id,
+            n,
+            target=draw(st.integers(0, n)),
+            short=draw(small),
+            cancelled=draw(st.integers(0, n)),
+            lots=draw(st.dictionaries(lot_ids, st.integers(1, 5), max_size=2)),
+        )
         for product_id, n in ORDERED.items()
     ]
     return ready(draw(st.integers(1, 9)) if version is None else version, *lines)
@@ -39,6 +47,7 @@ reasons = st.sampled_from(["missing", "damaged", "recalled"])
 pick_lines = st.one_of(
     st.builds(PickLine, products, st.integers(1, 5)),
     st.builds(PickLine, products, small, st.integers(1, 3), reasons),
+    st.builds(PickLine, products, small, st.integers(1, 3), reasons, lot_ids, st.sampled_from([None, "far"])),
 )
 boxes = st.dictionaries(products, st.integers(1, 5), min_size=1)
 numbers = st.sampled_from("123456")
@@ -84,6 +93,11 @@ def _check(floor: Floor) -> None:
         gone = sum(shipment.contents.get(line.product_id, 0) for shipment in now.shipments)
         sent = sum(parcel.contents.get(line.product_id, 0) for parcel in now.parcels if parcel.shipment_id)
         assert gone == sent == line.shipped
+        assert sum(line.lots.bench.values()) <= line.picked
+        left_by_lot = [shipment.lots.get(line.product_id, {}) for shipment in now.shipments]
+        assert sum(sum(units.values()) for units in left_by_lot) == sum(line.lots.gone.values()) <= line.shipped
+        assert min((*line.lots.bench.values(), *line.lots.gone.values()), default=1) > 0
+        assert sum(units for _, units in line.lots.listed(line.left)) == line.left
     if now.closed:
         assert all(line.picked == 0 and line.open == 0 for line in now.lines.values())
     assert len({parcel.number for parcel in now.parcels}) == len(now.parcels)
