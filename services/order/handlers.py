@@ -153,7 +153,10 @@ def _detail(told: fulfillment.FulfillmentSnapshot) -> str | None:
 
 def _shipment(told: fulfillment.FulfillmentSnapshot) -> Shipment | None:
     if isinstance(told, fulfillment.FulfillmentShipped):
-        return Shipment(told.shipment_id, told.order_id, told.carrier, told.tracking_number, told.shipped_at)
+        units = tuple((line.product_id, line.quantity) for line in told.shipped)
+        return Shipment(
+            told.shipment_id, told.order_id, told.carrier, told.tracking_number, told.shipped_at, units=units
+        )
     if isinstance(told, fulfillment.FulfillmentDelivered):
         return Shipment(told.shipment_id, told.order_id, delivered_at=told.delivered_at)
     return None

@@ -106,6 +106,36 @@ CREATE TABLE items (
     version bigint NOT NULL
 );
 
+CREATE TABLE mails (
+    mail_id bigint NOT NULL,
+    order_id uuid NOT NULL,
+    kind text NOT NULL,
+    n integer NOT NULL,
+    facts jsonb,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    refusals integer DEFAULT 0 NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT a_mail_that_waits_has_not_ended CHECK (((state = 'waiting'::text) = (ended_at IS NULL))),
+    CONSTRAINT mail_kind_is_known CHECK ((kind = ANY (ARRAY['confirmed'::text, 'shortage'::text, 'backordered'::text, 'expired'::text, 'shipped'::text, 'cancelled'::text]))),
+    CONSTRAINT mail_state_is_known CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dead'::text]))),
+    CONSTRAINT mails_are_numbered_from_one CHECK ((n >= 1)),
+    CONSTRAINT what_was_sent_is_not_kept CHECK (((state = 'sent'::text) = (facts IS NULL)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE mails ALTER COLUMN mail_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mails_mail_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE order_history (
     order_id uuid NOT NULL,
     step bigint NOT NULL,
@@ -327,6 +357,9 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
+ALTER TABLE ONLY mails
+    ADD CONSTRAINT a_mail_of_an_order_is_numbered_once UNIQUE (order_id, kind, n);
+
 ALTER TABLE ONLY alerts
     ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
 
@@ -347,6 +380,9 @@ ALTER TABLE ONLY inbox
 
 ALTER TABLE ONLY items
     ADD CONSTRAINT items_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY mails
+    ADD CONSTRAINT mails_pkey PRIMARY KEY (mail_id);
 
 ALTER TABLE ONLY order_history
     ADD CONSTRAINT order_history_pkey PRIMARY KEY (order_id, step);
@@ -380,6 +416,8 @@ ALTER TABLE ONLY schema_migrations
 
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
+CREATE INDEX dead_mails ON mails USING btree (mail_id) WHERE (state = 'dead'::text);
+
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
@@ -407,6 +445,11 @@ CREATE INDEX orders_of_a_source ON orders USING btree (source, order_id);
 CREATE INDEX questions_by_next_attempt ON questions USING btree (next_attempt_at);
 
 CREATE INDEX stuck_questions ON questions USING btree (order_id) WHERE (attempts >= 2);
+
+CREATE INDEX waiting_mails ON mails USING btree (next_attempt_at, mail_id) WHERE (state = 'waiting'::text);
+
+ALTER TABLE ONLY mails
+    ADD CONSTRAINT mails_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(order_id);
 
 ALTER TABLE ONLY order_promises
     ADD CONSTRAINT order_promises_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(order_id);

@@ -26,30 +26,33 @@ async def hear_neighbours(tx: Transaction, heard: Sequence[Heard], policy: Polic
     """Applies the events of known orders; returns how many orders changed."""
     orders, now = await lock_orders(tx, [one.order_id for one in heard])
     about = [one for one in heard if one.order_id in orders]
-    await _keep_shipments(tx, about)
+    left = await _keep_shipments(tx, about)
     groups: dict[str, list[Heard]] = {}
     for one in about:
         groups.setdefault(one.order_id, []).append(one)
-    changes = [_changed(orders[order_id], group) for order_id, group in sorted(groups.items())]
+    changes = [_changed(orders[order_id], group, left) for order_id, group in sorted(groups.items())]
     await save_and_tell(tx, changes, now, policy)
     return sum(change.order != change.before for change in changes)
 
 
-def _changed(before: Order, heard: Sequence[Heard]) -> Change:
+def _changed(before: Order, heard: Sequence[Heard], left: Sequence[Shipment] = ()) -> Change:
     order = before
     for one in heard:
         order = apply(order, one.answer)
-    return Change(before, decide(before, order), tuple(one.cause for one in heard))
+    parcels = tuple(parcel for parcel in left if parcel.order_id == before.order_id)
+    return Change(before, decide(before, order), tuple(one.cause for one in heard), parcels=parcels)
 
 
-async def _keep_shipments(tx: Transaction, heard: Sequence[Heard]) -> None:
-    """Facts, each once by its id, however old; departure and arrival of a parcel may come in one batch."""
+async def _keep_shipments(tx: Transaction, heard: Sequence[Heard]) -> list[Shipment]:
+    """Facts, each once by its id, however old; departure and arrival of a parcel may come in one batch.
+
+    Returns the parcels whose departure is news.
+    """
     parcels: dict[str, Shipment] = {}
     for one in heard:
         if one.shipment is not None:
             parcels[one.shipment.shipment_id] = _merged(parcels.get(one.shipment.shipment_id), one.shipment)
-    if parcels:
-        await save_shipments(tx, list(parcels.values()))
+    return await save_shipments(tx, list(parcels.values())) if parcels else []
 
 
 def _merged(known: Shipment | None, news: Shipment) -> Shipment:
@@ -61,4 +64,5 @@ def _merged(known: Shipment | None, news: Shipment) -> Shipment:
         tracking_number=known.tracking_number or news.tracking_number,
         shipped_at=known.shipped_at or news.shipped_at,
         delivered_at=known.delivered_at or news.delivered_at,
+        units=known.units or news.units,
     )

@@ -1,6 +1,6 @@
 """What follows from decisions in the same transaction: events, open questions and history, one statement each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,15 +8,18 @@ from uuid import UUID
 
 from services.order.domain.copies import replace
 from services.order.domain.delivery import estimate, promise_has_ended, promise_is_news
+from services.order.domain.mails import Kind, due_mails
 from services.order.domain.order import Order, Policy
+from services.order.operations.facts import facts_of
 from services.order.operations.payloads import Context, payload_of
 from services.order.saga import STEP_OF, Decision, Neighbour, Said
 from services.order.store.alerts import resolve_stuck
 from services.order.store.history import Entry, add_history
+from services.order.store.mails import NewMail, insert_mails
 from services.order.store.orders import load_recipients, save_orders
 from services.order.store.promises import Promise, keep_promises
 from services.order.store.questions import Question, turn_questions
-from services.order.store.shipments import shipments_of
+from services.order.store.shipments import Shipment, shipments_of
 from shared.contracts.values import Payload
 from shared.runtime.transaction import Transaction
 
@@ -37,12 +40,13 @@ class Cause:
 
 @dataclass(frozen=True)
 class Change:
-    """An order before (None: it is new) and what was decided, with what was heard of it."""
+    """An order before (None: it is new) and what was decided, with what was heard of it, and of parcels that left."""
 
     before: Order | None
     decision: Decision
     heard: tuple[Cause, ...] = ()
     submitted: tuple[tuple[str, int], ...] | None = None
+    parcels: tuple[Shipment, ...] = ()
 
     @property
     def order(self) -> Order:
@@ -56,6 +60,11 @@ class Change:
     def why(self) -> str:
         """The event that led to it, `command` if a person did."""
         return self.heard[-1].event if self.heard else "command"
+
+    @property
+    def mails(self) -> tuple[Kind, ...]:
+        """What the customer is told of it."""
+        return due_mails(self.before, self.order, len(self.parcels))
 
     def says(self, event: str) -> bool:
         return any(said.event == event for said in self.decision.said)
@@ -93,8 +102,9 @@ def _promise(change: Change) -> Promise:
 
 
 async def tell(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> None:
-    """Publishes what was decided, keeps the open questions, and writes the history."""
-    contexts = await _contexts(tx, changes, now, policy)
+    """Publishes what was decided, keeps the open questions, notes what the customer is told, and writes the history."""
+    due = {change.order.order_id: change.mails for change in changes}
+    contexts = await _contexts(tx, changes, due, now, policy)
     entries: list[Entry] = []
     questions: dict[tuple[str, str], Question] = {}
     for change in changes:
@@ -108,7 +118,28 @@ async def tell(tx: Transaction, changes: Sequence[Change], now: datetime, policy
                 questions[question.order_id, question.neighbour] = question
     answered = [pair for change in changes for pair in _answered(change)]
     await _keep_questions(tx, answered, list(questions.values()), now, policy)
+    await _note_mails(tx, changes, due, contexts, now)
     await add_history(tx, entries)
+
+
+async def _note_mails(
+    tx: Transaction,
+    changes: Sequence[Change],
+    due: Mapping[str, Sequence[Kind]],
+    contexts: Mapping[str, Context],
+    now: datetime,
+) -> None:
+    """Has the customers told who left an address."""
+    mails = []
+    for change in changes:
+        order_id = change.order.order_id
+        context, parcels = contexts[order_id], iter(change.parcels)
+        if change.before is not None and context.email is not None:
+            for kind in due[order_id]:
+                parcel = next(parcels) if kind == "shipped" else None
+                facts = facts_of(kind, change.before, change.order, context.policy, parcel)
+                mails.append(NewMail(order_id, kind, facts))
+    await insert_mails(tx, mails, now)
 
 
 async def _keep_questions(
@@ -121,8 +152,10 @@ async def _keep_questions(
             await resolve_stuck(tx, moved, now)
 
 
-async def _contexts(tx: Transaction, changes: Sequence[Change], now: datetime, policy: Policy) -> dict[str, Context]:
-    ready = [change.order.order_id for change in changes if change.says("order.ready")]
+async def _contexts(
+    tx: Transaction, changes: Sequence[Change], due: Mapping[str, Sequence[Kind]], now: datetime, policy: Policy
+) -> dict[str, Context]:
+    ready = [change.order.order_id for change in changes if due[change.order.order_id] or change.says("order.ready")]
     ended = [change.order.order_id for change in changes if change.says("order.fulfilled")]
     recipients = await load_recipients(tx, ready) if ready else {}
     shipments = await shipments_of(tx, ended) if ended else {}
