@@ -33,18 +33,31 @@ class Job:
     alone: bool = True
 
 
-async def run_jobs(database: Database, jobs: Sequence[Job], stop: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A timer whose work reaches outside: it opens transactions of its own and waits for nobody within one.
+
+    `go` is given the event that ends it and returns how many things it did, as a tick does.
+    """
+
+    name: str
+    every_seconds: float
+    go: Callable[[Database, asyncio.Event], Awaitable[int]]
+    batch: int = 1
+
+
+async def run_jobs(database: Database, jobs: Sequence[Job | Errand], stop: asyncio.Event) -> None:
     """Runs every job until `stop`; a tick in hand is finished."""
     async with asyncio.TaskGroup() as tasks:
         for job in jobs:
             tasks.create_task(_run(database, job, stop), name=f"job-{job.name}")
 
 
-async def _run(database: Database, job: Job, stop: asyncio.Event) -> None:
+async def _run(database: Database, job: Job | Errand, stop: asyncio.Event) -> None:
     failures = 0
     while not stop.is_set():
         try:
-            done = await tick_once(database, job)
+            done = await (tick_once(database, job) if isinstance(job, Job) else _go_once(database, job, stop))
             failures = 0
         except Exception as error:
             failures += 1
@@ -71,11 +84,17 @@ async def tick_once(database: Database, job: Job) -> int:
     return done
 
 
+async def _go_once(database: Database, errand: Errand, stop: asyncio.Event) -> int:
+    done = await errand.go(database, stop)
+    _ticks.labels(errand.name, "done" if done else "idle").inc()
+    return done
+
+
 def _key(service: str, name: str) -> int:
     return crc32(f"{service}:{name}".encode()) - 2**31
 
 
-def _seconds(job: Job, failures: int) -> float:
+def _seconds(job: Job | Errand, failures: int) -> float:
     if failures:
         return random.uniform(0.1, min(_RETRY_SECONDS_MAX, 0.5 * 2 ** min(failures, 6)))
     return job.every_seconds * random.uniform(0.9, 1.1)

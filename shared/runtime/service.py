@@ -25,7 +25,7 @@ from shared.runtime.edge import Edge
 from shared.runtime.health import Health
 from shared.runtime.http import answered, respond, validation_problem
 from shared.runtime.idempotency import purge_job
-from shared.runtime.jobs import Job, run_jobs
+from shared.runtime.jobs import Errand, Job, run_jobs
 from shared.runtime.kafka.consumer import Consumer
 from shared.runtime.migrate import MigrationError, all_migrations, pending
 from shared.runtime.partitions import MESSAGING, Partitioned, partition_job
@@ -63,7 +63,7 @@ class Service:
     database: Database
     wakeups: Wakeups
     subscriptions: tuple[Subscription, ...]
-    jobs: tuple[Job, ...]
+    jobs: tuple[Job | Errand, ...]
     routers: tuple[APIRouter, ...]
     migrations: Path
     partitions: tuple[Partitioned, ...] = ()
@@ -142,7 +142,7 @@ class Running:
             _log.warning("connections did not close in time")
         _log.info("stopped")
 
-    def _jobs(self) -> tuple[Job, ...]:
+    def _jobs(self) -> tuple[Job | Errand, ...]:
         return (*self.service.jobs, purge_job(), partition_job((*MESSAGING, *self.service.partitions)))
 
     async def _watch(self, stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from services.order.domain.order import Policy
-from services.order.jobs import jobs
+from services.order.jobs.timers import jobs
 from shared.runtime.jobs import tick_once
 from tests.component.order.conftest import Shop, fulfillment_line, held
 

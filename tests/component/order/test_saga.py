@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.order.domain.order import Policy
-from services.order.jobs import jobs
+from services.order.jobs.timers import jobs
 from shared.runtime.jobs import tick_once
 from tests.component.order.conftest import NOW, Shop, held, item_event, submitted, until
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.order.domain.answers import Answer, FulfillmentAnswer, StockAnswer, apply
-from services.order.domain.carriers import LINKS, tracking_link
 from services.order.domain.mails import (
     KINDS,
     TABLE,
@@ -251,14 +250,6 @@ def test_a_name_is_one_line_or_none() -> None:
     assert name_of({"name": " Ann\r\nBcc: x@y.z "}) == "Ann Bcc: x@y.z"
     assert [name_of({"name": text}) for text in ("", "  ", 5, None)] == [None] * 4
     assert len(name_of({"name": "x" * 5000}) or "") == 100
-
-
-def test_a_carrier_is_known_however_it_is_written_and_its_link_holds_nothing_but_the_number() -> None:
-    assert tracking_link("Royal-Mail", "A 1/2?") == (
-        "https://www.royalmail.com/track-your-item#/tracking-results/A%201%2F2%3F"
-    )
-    assert tracking_link("DHL", "{0}&x=<y>") == LINKS["dhl"].format("%7B0%7D%26x%3D%3Cy%3E")
-    assert [tracking_link(*told) for told in ((None, "1"), ("dhl", None), ("dhl", ""), ("a cart", "1"))] == [None] * 4
 
 
 PATIENCE = Patience(retry_seconds=(1, 10), refusals_max=3)

@@ -1,0 +1,1 @@
+"""What the order service does by itself: timers, and the sending of mails."""
