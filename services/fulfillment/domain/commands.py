@@ -132,7 +132,7 @@ def _picked(fulfillment: Fulfillment, lines: Sequence[PickLine]) -> Done | Exces
 
 def _wrong_lot(line: Line, told: PickLine) -> str | None:
     """Why the scanned lot is not the one to take from; a reason for another lot makes it right."""
-    if told.lot_id is None or told.other_lot_reason is not None or not line.lots.told or told.quantity == 0:
+    if told.lot_id is None or told.other_lot_reason is not None or not line.lots.told:
         return None
     lot = line.lots.known(told.lot_id)
     listed = 0 if lot is None else line.lots.left(lot)

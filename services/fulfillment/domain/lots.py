@@ -63,8 +63,6 @@ class Lots:
 
     def put_back(self, lot_id: str | None, quantity: int) -> "Lots":
         """Units that are on the bench no longer: of that lot, or the last to expire."""
-        if lot_id is not None:
-            quantity = min(quantity, self.bench.get(lot_id, 0))
         taken = _taken({lot_id: self.bench.get(lot_id, 0)} if lot_id else self._bench_by_age(newest=True), quantity)
         return replace(self, bench=moved(self.bench, {lot: -n for lot, n in taken.items()}))
 

@@ -34,7 +34,7 @@ async def _orders(warehouse: Warehouse, *places: tuple[int, int]) -> list[str]:
 
 
 async def test_a_wave_lists_the_highest_priority_then_the_oldest(warehouse: Warehouse) -> None:
-    young, old, urgent, _ = await _orders(warehouse, (0, 1), (0, 2), (9, 0), (0, 0))
+    young, old, _, urgent = await _orders(warehouse, (0, 1), (0, 2), (0, 0), (9, 0))
     response = await warehouse.post("waves", {"limit": 3})
     assert response.status_code == 201
     wave = response.json()
@@ -81,6 +81,7 @@ async def test_a_wave_that_is_made_again_is_the_same_wave(warehouse: Warehouse) 
         async with warehouse.database.transaction() as tx:
             [made] = await make_waves(tx, [wave])
             assert len(made.fulfillments) == made.orders == 1
+    assert await warehouse.count("SELECT count(*) FROM fulfillments WHERE wave_id IS NOT NULL") == 1
     key = {"Idempotency-Key": "w-1"}
     first, again = [await warehouse.post("waves", {"limit": 1}, **key) for _ in range(2)]
     assert first.json() == again.json()

@@ -88,10 +88,17 @@ def test_a_short_pick_without_a_scan_is_of_the_lot_that_was_next() -> None:
 def test_a_target_that_knows_of_the_short_units_names_other_lots() -> None:
     floor = stocked()
     floor.pick(PickLine("A", 0, 3, "missing", lot_id="a"))
-    floor.hears(ready(2, ready_line("A", 5, 2, short=0, lots=FIVE)))
-    assert listed(floor) == []
+    floor.hears(ready(2, ready_line("A", 5, 5, short=0, lots=FIVE)))
+    assert listed(floor) == [("b", 2)]
     floor.hears(ready(3, ready_line("A", 5, 5, short=3, lots={"b": 2, "c": 3})))
     assert listed(floor) == [("b", 2), ("c", 3)]
+
+
+def test_a_lot_that_was_missing_and_found_is_listed_again() -> None:
+    floor = stocked()
+    floor.pick(PickLine("A", 0, 3, "missing", lot_id="a"))
+    floor.hears(ready(2, ready_line("A", 5, 5, short=3, lots=FIVE)))
+    assert listed(floor) == [("a", 3), ("b", 2)]
 
 
 def test_a_shipment_carries_the_lots_of_the_bench_first_expired_first() -> None:
