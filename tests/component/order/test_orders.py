@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.component.order.conftest import Shop, held, new_order, until
+from tests.component.order.conftest import Shop, held, new_order, submitted, until
 
 ORDERS = "SELECT count(*) FROM orders"
 QUESTIONS = "SELECT count(*) FROM questions"
+ASKED_TWICE_AGAIN = "UPDATE questions SET attempts = 2 WHERE order_id = $1::uuid"
 SHORT = {
     "want": 5,
     "shortage": {"available": 2, "requested": 5, "expected_date": "2026-02-10", "expected_basis": "batch"},
@@ -232,21 +233,31 @@ async def test_a_list_is_narrowed_by_each_filter(shop: Shop) -> None:
     lily = await shop.placed(customer_id="c-2", items=[{"product_id": "lily", "quantity": 1}])
     await shop.deliver(shop.stock(lily, "confirmed", "confirmed", 1, ("lily", {"held": 1})))
     when = (await shop.get(f"/{lily}"))["created_at"]
+    await shop.deliver(submitted("7"), submitted("7", source="fair", customer_id="c-3"))
+    fair, upstream = (item["order_id"] for item in (await shop.get("?external_id=7"))["items"])
+    if (await shop.get(f"/{fair}"))["source"] != "fair":
+        fair, upstream = upstream, fair
+    await shop.count(ASKED_TWICE_AGAIN, rose)
+    both = {fair, upstream}
     for query, expected in {
-        "status=created": [rose],
-        "status=processing": [],
-        "customer_id=c-2": [lily],
-        "product_id=rose": [rose],
-        "product_id=nobody": [],
-        "source=shop": [],
-        "external_id=x": [],
-        "stuck=true": [],
-        "stuck=false&status=confirmed": [lily],
-        f"created_from={when}": [lily],
-        f"created_to={when}": [rose],
-        "created_from=2999-01-01": [],
+        "status=created": {rose, *both},
+        "status=processing": set(),
+        "customer_id=c-2": {lily},
+        "product_id=lily": {lily},
+        "product_id=nobody": set(),
+        "source=shop": {upstream},
+        "source=nobody": set(),
+        "external_id=7": both,
+        "external_id=x": set(),
+        "source=fair&external_id=7": {fair},
+        "stuck=true": {rose},
+        "stuck=true&status=confirmed": set(),
+        "stuck=false": {lily, *both},
+        f"created_from={when}": {lily, *both},
+        f"created_to={when}": {rose},
+        "created_from=2999-01-01": set(),
     }.items():
-        assert [item["order_id"] for item in (await shop.get(f"?{query}"))["items"]] == expected, query
+        assert {item["order_id"] for item in (await shop.get(f"?{query}"))["items"]} == expected, query
 
 
 @pytest.mark.parametrize(

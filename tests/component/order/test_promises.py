@@ -1,6 +1,6 @@
 """Promised days: the first is kept for ever, later ones with their cause, and a missed one raises an alert."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from services.order.domain.order import Policy
@@ -10,10 +10,7 @@ from tests.component.order.conftest import Shop, fulfillment_line, held
 
 PASSED = "UPDATE order_promises SET promised_on = promised_on - 30 WHERE order_id = $1::uuid AND open"
 ROSE = {"want": 5, "backordered": 5}
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
+BATCH, BATCH_ARRIVES = "2099-03-10", "2099-03-12"
 
 
 def _short(expected: str | None = None, basis: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -24,6 +21,13 @@ def _short(expected: str | None = None, basis: str | None = None) -> tuple[str, 
 async def _promises(shop: Shop, order_id: str) -> list[tuple[str, str, str]]:
     found = (await shop.get(f"/{order_id}"))["promises"]
     return [(promise["promised_on"], promise["basis"], promise["cause"]) for promise in found]
+
+
+async def _days(shop: Shop, order_id: str) -> list[int]:
+    """Days from the moment of each promise to the day that it names."""
+    found = (await shop.get(f"/{order_id}"))["promises"]
+    made = [datetime.fromisoformat(promise["at"]).date() for promise in found]
+    return [(date.fromisoformat(one["promised_on"]) - at).days for one, at in zip(found, made, strict=True)]
 
 
 async def _watch(shop: Shop) -> int:
@@ -39,20 +43,18 @@ async def _alerts(shop: Shop) -> list[dict[str, Any]]:
 async def test_the_first_promise_stands_beside_every_later_one_and_its_cause(shop: Shop) -> None:
     order_id = await shop.placed(on_shortage="backorder", auto_confirm=True)
     assert await _promises(shop, order_id) == []
-    in_stock = (_today() + timedelta(days=2)).isoformat()
-    by_lead_days = (_today() + timedelta(days=16)).isoformat()
-    batch = _today() + timedelta(days=5)
     await shop.deliver(shop.stock(order_id, "backordered", "confirmed", 1, _short()))
     await shop.deliver(
-        shop.stock(order_id, "backordered", "confirmed", 1, _short(batch.isoformat(), "batch"), reason="date_changed")
+        shop.stock(order_id, "backordered", "confirmed", 1, _short(BATCH, "batch"), reason="date_changed")
     )
     await shop.deliver(shop.stock(order_id, "reserved", "confirmed", 1, held(), reason="backorder_filled"))
     await shop.deliver(shop.stock(order_id, "reserved", "confirmed", 1, held(), reason="backorder_filled"))
-    assert await _promises(shop, order_id) == [
-        (by_lead_days, "lead_days", "stock.backordered"),
-        ((batch + timedelta(days=2)).isoformat(), "batch", "stock.backordered"),
-        (in_stock, "stock", "stock.reserved"),
-    ]
+    by_lead_days, by_batch, in_stock = await _promises(shop, order_id)
+    assert by_lead_days[1:] == ("lead_days", "stock.backordered")
+    assert by_batch == (BATCH_ARRIVES, "batch", "stock.backordered")
+    assert in_stock[1:] == ("stock", "stock.reserved")
+    days = await _days(shop, order_id)
+    assert (days[0], days[2]) == (16, 2)
 
 
 async def test_an_order_that_inventory_refuses_was_promised_nothing(shop: Shop) -> None:
@@ -82,8 +84,7 @@ async def test_a_later_promise_resolves_the_alert_of_the_missed_one(shop: Shop) 
     await shop.deliver(shop.stock(order_id, "backordered", "confirmed", 1, _short()))
     await shop.database.pool.execute(PASSED, order_id)
     assert await _watch(shop) == 1
-    batch = (_today() + timedelta(days=5)).isoformat()
-    await shop.deliver(shop.stock(order_id, "backordered", "confirmed", 1, _short(batch, "batch")))
+    await shop.deliver(shop.stock(order_id, "backordered", "confirmed", 1, _short(BATCH, "batch")))
     assert [await _watch(shop) for _ in range(2)] == [1, 0]
     assert [alert["status"] for alert in await _alerts(shop)] == ["resolved"]
 

@@ -1,17 +1,24 @@
 """The stream of orders: every step, in any order of commits, from where a client stopped, whatever others do."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from services.order.api import feed as feeds
 from services.order.api.feed import BEHIND_MAX, Feed, News
-from services.order.api.stream import frames
+from services.order.api.stream import COMMENT_SECONDS, frames, stream_routes
+from services.order.app import build
+from services.order.settings import OrderSettings
 from services.order.views.steps import Interest, Step
-from tests.component.order.conftest import NOW, Shop, held, new_order, until
+from shared.runtime.auth import make_token
+from shared.runtime.service import http_app
+from tests.component.order.conftest import NOW, SECRET, Shop, held, new_order, until
 
 WRITE_STEPS = """
 INSERT INTO order_history (order_id, at, service, event, from_status, to_status)
@@ -237,3 +244,67 @@ def test_only_the_last_frame_of_a_step_tells_its_id(was: str, names: list[str]) 
         f"event: {name}" for name in names
     ]
     assert [any(line == "id: 5" for line in frame) for frame in told] == [False] * (len(names) - 1) + [True]
+
+
+def _app(shop: Shop, comment_seconds: float) -> Any:
+    """The service over HTTP, with the stream alone."""
+    service = build(
+        OrderSettings(postgres_dsn="postgresql://nobody@127.0.0.1:1/x", kafka="unused:1", jwt_secret=SECRET)
+    )
+    return http_app(replace(service, routers=(stream_routes(shop.database, asyncio.Event(), comment_seconds),)))
+
+
+async def _read(app: Any, enough: Callable[[str], bool], query: str = "", customer_id: str | None = None) -> str:
+    """What a client reads of all that ever happened and of what happens now, until it has enough and goes."""
+    token = make_token(SECRET, "bob", ("orders:read",), customer_id=customer_id)
+    headers = [(b"authorization", f"Bearer {token}".encode()), (b"last-event-id", b"0")]
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": "/api/orders/stream", "raw_path": b"/api/orders/stream", "root_path": "",
+        "query_string": query.encode(), "headers": headers, "client": ("127.0.0.1", 1), "server": ("order", 80),
+    }  # fmt: skip
+    read, has_enough, asked = [""], asyncio.Event(), [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if asked:
+            return asked.pop()
+        await has_enough.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        assert message.get("status", 200) == 200, message
+        read[0] += message.get("body", b"").decode()
+        if enough(read[0]):
+            has_enough.set()
+
+    async with asyncio.timeout(10):
+        await app(scope, receive, send)
+    return read[0]
+
+
+def _orders_in(read: str) -> set[str]:
+    lines = (line.removeprefix("data: ") for line in read.splitlines() if line.startswith("data: "))
+    return {json.loads(line)["order_id"] for line in lines}
+
+
+async def test_while_nothing_happens_a_comment_keeps_the_connection_alive(shop: Shop) -> None:
+    read = await _read(_app(shop, 0.02), lambda read: read.count(": nothing new\n\n") == 3)
+    assert read == "retry: 1000\n\n" + ": nothing new\n\n" * 3
+    assert COMMENT_SECONDS == 15
+
+
+async def test_a_customers_token_hears_of_its_own_orders_alone(shop: Shop) -> None:
+    other, mine = await shop.placed(), await shop.placed(customer_id="c-2")
+    everybody = await _read(_app(shop, 0.05), lambda read: ": nothing" in read)
+    assert _orders_in(everybody) == {other, mine}
+    later: list[str] = []
+
+    def enough(read: str) -> bool:
+        return len(later) == 2 and later[1] in read
+
+    listening = asyncio.create_task(_read(_app(shop, 0.05), enough, customer_id="c-2"))
+    for customer_id in ("c-1", "c-2"):
+        later.append(await shop.placed(customer_id=customer_id))
+    assert _orders_in(await listening) == {mine, later[1]}
+    nothing = await _read(_app(shop, 0.05), lambda read: ": nothing" in read, f"order_id={other}", "c-2")
+    assert _orders_in(nothing) == set()

@@ -79,3 +79,32 @@ def test_a_count_settles_what_was_pending_and_serves_the_queue() -> None:
     house.counts("rose", 4)
     assert house.posted() == [("unhold", -2), ("count", -1), ("reserve", 1)]
     assert (house.line("o1", "rose"), house.stock("rose")) == ((4, 1, 0, 0), (4, 4, 0, 1))
+
+
+def test_what_moved_since_the_count_is_not_counted_again() -> None:
+    house = confirmed()
+    house.ships("o1", rose=5)
+    house.counts("rose", 6, books=(7, 0))
+    assert (house.posted(), house.stock("rose")) == ([("count", -1)], (1, 0, 0, 0))
+
+
+def test_a_count_never_takes_more_than_there_is_by_now() -> None:
+    house = confirmed()
+    house.ships("o1", rose=5)
+    house.counts("rose", 1, books=(7, 0))
+    assert (house.posted(), house.stock("rose")) == ([("count", -2)], (0, 0, 0, 0))
+
+
+def test_units_reported_missing_after_the_count_stay_held_for_the_next() -> None:
+    house = confirmed("backorder", 5)
+    house.misses("o1", "rose", 2)
+    house.counts("rose", 5, books=(5, 0))
+    assert (house.posted(), house.stock("rose")) == ([], (5, 3, 2, 2))
+
+
+def test_a_unit_that_is_missed_is_not_replaced_by_one_that_somebody_waits_for() -> None:
+    house = confirmed("reject", 5)
+    house.asks("o2", 1, Asked("rose", 2), policy="backorder")
+    house.levels["rose"].current += 2  # as when a job is still to give them
+    house.misses("o1", "rose", 2)
+    assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((3, 0, 0, 2), (2, 0, 0, 0))

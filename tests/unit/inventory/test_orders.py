@@ -1,9 +1,11 @@
 """Questions of orders, one dialogue per rule: hold, confirm, lapse, close."""
 
+from datetime import timedelta
+
 import pytest
 
-from services.inventory.domain.claims import Asked, Refused
-from tests.unit.inventory.warehouse import Warehouse, level
+from services.inventory.domain.claims import Asked, OrderQuestion, Refused, newest
+from tests.unit.inventory.warehouse import START, Warehouse, level
 
 ROSE = Asked("rose", 5)
 
@@ -157,3 +159,68 @@ def test_who_leaves_a_queue_is_in_it_no_more_and_what_is_held_is_told() -> None:
     assert house.shelf.queue("rose") == [claim.key]
     assert house.shelf.leave_queue(claim, claim.lines["rose"], 9) == 2
     assert house.shelf.queue("rose") == []
+
+
+def test_a_newcomer_however_urgent_takes_nothing_that_somebody_waits_for() -> None:
+    house = Warehouse(rose=0)
+    house.asks("o1", 1, ROSE, policy="backorder")
+    house.levels["rose"].current += 5  # as when a job is still to give them
+    house.asks("o2", 1, ROSE, priority=9)
+    assert (house.claims["o2"].status, house.line("o1", "rose")) == ("rejected", (5, 0, 0, 0))
+    assert house.stock("rose") == (5, 5, 0, 0)
+
+
+def test_units_that_are_given_up_go_to_the_queue_at_once() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE)
+    house.asks("o2", 1, ROSE, policy="backorder")
+    house.asks("o1", 2, Asked("rose", 5, cancelled=2), type="cancelled")
+    assert house.posted() == [("release", -2), ("reserve", 2)]
+    assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((3, 0, 0, 2), (2, 3, 0, 0))
+
+
+def test_what_comes_goes_by_priority_then_by_age() -> None:
+    house = Warehouse(rose=4)
+    house.asks("holder", 1, Asked("rose", 4))
+    ages = {"a": 2, "b": 1, "c": 3}
+    for order, age in ages.items():
+        at, priority = START + timedelta(seconds=age), 9 if order == "c" else 0
+        house.asks(order, 1, Asked("rose", 2), policy="backorder", accepted_at=at, priority=priority)
+    house.closes("holder", 2, Asked("rose", 4))
+    assert [house.line(order, "rose")[0] for order in ("c", "b", "a")] == [2, 2, 0]
+
+
+def test_questions_heard_together_are_taken_by_what_they_give_back_then_priority_then_age() -> None:
+    def asked(order_id: str, age: int, priority: int = 0, type: str = "created") -> OrderQuestion:
+        at, policy = START + timedelta(seconds=age), "reject"
+        return OrderQuestion(order_id, 1, f"order.{type}", policy, priority, False, False, False, at, ())  # type: ignore[arg-type]
+
+    heard = [asked("a", 3), asked("b", 2), asked("c", 4, 9), asked("d", 5, type="cancelled")]
+    assert [question.order_id for question in newest(heard)] == ["d", "c", "b", "a"]
+
+
+def test_a_hold_lasts_a_quarter_of_an_hour_and_a_confirmed_one_a_week() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE)
+    assert house.claims["o1"].expires_at == START + timedelta(seconds=900)
+    house.later(seconds=60)
+    house.asks("o1", 2, ROSE, type="confirmation_requested")
+    assert house.claims["o1"].expires_at == START + timedelta(days=7, seconds=60)
+
+
+def test_a_confirmed_hold_past_its_date_is_not_given_to_a_newcomer() -> None:
+    house = Warehouse(rose=5)
+    house.asks("o1", 1, ROSE, confirm=True)
+    house.later(days=30)
+    house.asks("o2", 1, ROSE)
+    assert [house.claims[order].status for order in ("o1", "o2")] == ["confirmed", "rejected"]
+    assert house.line("o1", "rose") == (5, 0, 0, 0)
+
+
+def test_what_lapses_waits_for_nothing_more() -> None:
+    house = Warehouse(rose=3)
+    house.asks("o1", 1, ROSE, policy="partial")
+    house.later(seconds=900)
+    house.asks("o2", 1, Asked("rose", 3))
+    assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((0, 0, 0, 0), (3, 0, 0, 0))
+    assert (house.stock("rose"), house.shelf.queue("rose")) == ((3, 3, 0, 0), [])

@@ -37,7 +37,8 @@ class Warehouse:
     def asks(self, order_id: str, version: int, *lines: Asked, type: Any = "created", **terms: Any) -> Telling | None:
         """Order asks about one order; returns how it is answered."""
         asked = {"policy": "reject", "priority": 0, "protected": False, "confirm": False, "closed": False, **terms}
-        question = OrderQuestion(order_id, version, f"order.{type}", accepted_at=START, lines=lines, **asked)  # type: ignore[arg-type]
+        age = asked.pop("accepted_at", START)
+        question = OrderQuestion(order_id, version, f"order.{type}", accepted_at=age, lines=lines, **asked)  # type: ignore[arg-type]
         return self._do(order_id, lambda shelf: decide_question(shelf, question))
 
     def closes(self, order_id: str, version: int, *lines: Asked) -> Telling | None:
@@ -58,9 +59,11 @@ class Warehouse:
         pick = ShortPick("p", order_id, (Short(item_id, quantity, reason),))
         return self._do(order_id, lambda shelf: decide_short_picks(shelf, [pick]))
 
-    def counts(self, item_id: str, counted: int) -> None:
+    def counts(self, item_id: str, counted: int, books: tuple[int, int] | None = None) -> None:
+        """`books`: units in stock and held for a count when it was counted, if not as now."""
         known = self.levels[item_id]
-        count = Counted("c", item_id, counted, known.current, known.held, "ann", "cycle")
+        current, held = books or (known.current, known.held)
+        count = Counted("c", item_id, counted, current, held, "ann", "cycle")
         self._do("", lambda shelf: decide_count(shelf, count))
 
     def later(self, **time: int) -> None:

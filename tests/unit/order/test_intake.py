@@ -64,6 +64,7 @@ def test_a_bad_field_is_named(field: str, value: object) -> None:
 def test_an_address_may_have_4096_bytes() -> None:
     frame = len(json.dumps({"note": ""}, separators=(",", ":")))
     assert _pointers(shipping_address={"note": "x" * (ADDRESS_BYTES_MAX - frame)}) == []
+    assert _pointers(shipping_address={"note": "x" * (ADDRESS_BYTES_MAX - frame + 1)}) == ["/shipping_address"]
     assert _pointers(shipping_address={"note": "é" * (ADDRESS_BYTES_MAX // 2)}) == ["/shipping_address"]
 
 
