@@ -53,10 +53,12 @@ class MailServer:
         )
         try:
             await self._enter(smtp)
-            yield SmtpConnection(smtp)
+            connection = SmtpConnection(smtp)
+            yield connection
+            if connection.usable:
+                with suppress(aiosmtplib.SMTPException, OSError, EOFError):
+                    await smtp.quit()
         finally:
-            with suppress(aiosmtplib.SMTPException, OSError, EOFError):
-                await smtp.quit()
             smtp.close()
 
     async def _enter(self, smtp: aiosmtplib.SMTP) -> None:
