@@ -67,6 +67,17 @@ async def test_a_parcel_whose_arrival_was_heard_of_first_is_one_mail(shop: Shop)
     assert await mails_of(shop, order_id) == [("confirmed", 1), ("shipped", 1)]
 
 
+async def test_a_parcel_that_arrives_or_is_told_of_anew_is_no_second_mail(shop: Shop) -> None:
+    order_id = await shop.placed(email=ADDRESS, auto_confirm=True)
+    await shop.deliver(shop.stock(order_id, "reserved", "confirmed", 1, held()))
+    line = ("rose", fulfillment_line("rose", shipped=5))
+    delivered = {"shipment_id": "s-1", "delivered_at": "2026-02-01T12:00:00Z", "closed": True}
+    await shop.deliver(shop.shipped(order_id, "s-1", line))
+    await shop.deliver(shop.shipped(order_id, "s-1", line))
+    await shop.deliver(shop.fulfillment(order_id, "delivered", 3, line, **delivered))
+    assert await mails_of(shop, order_id) == [("confirmed", 1), ("shipped", 1)]
+
+
 async def test_a_refused_order_tells_what_is_short(shop: Shop) -> None:
     order_id = await shop.placed(email=ADDRESS)
     await shop.deliver(shop.stock(order_id, "rejected", "rejected", 1, _short(short=5)))

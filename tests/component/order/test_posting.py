@@ -275,10 +275,13 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_not_talked_to(
     assert server.got == []
 
 
-async def test_a_server_without_tls_is_not_talked_to_in_clear(shop: Shop, server: MailServer) -> None:
+@pytest.mark.parametrize("login", [{}, {"username": "flacon", "password": "a secret"}])
+async def test_a_server_without_tls_is_not_talked_to_in_clear(
+    shop: Shop, server: MailServer, login: dict[str, str]
+) -> None:
     await confirmed(shop)
-    with pytest.raises(Unreachable):
-        await post(shop, room(server, tls="starttls", username="flacon", password="a secret"))
+    with pytest.raises(Unreachable, match="STARTTLS"):
+        await post(shop, room(server, tls="starttls", **login))
     assert server.got == [] and server.users == []
     assert await states(shop) == [("confirmed", "waiting", 0, 0)]
 
@@ -342,3 +345,19 @@ class Outage:
             self.failures -= 1
             raise Unreachable("mail server: away")
         return self._post.opened()
+
+
+async def test_a_reader_whose_name_is_not_ascii_cannot_be_written_to(shop: Shop, server: MailServer) -> None:
+    order_id = await confirmed(shop, "änn@example.org")
+    assert await post(shop, room(server)) == 1
+    assert await states(shop) == [("confirmed", "dead", 1, 0)]
+    [(_, detail)] = await told_in_history(shop, order_id)
+    assert detail.startswith("given up: the recipient's address cannot be used") and server.recipients == []
+
+
+async def test_a_reader_whose_domain_has_letters_of_its_own_is_written_to_in_ascii(
+    shop: Shop, server: MailServer
+) -> None:
+    await confirmed(shop, "ann@bücher.example")
+    assert await post(shop, room(server)) == 1
+    assert server.recipients == ["ann@xn--bcher-kva.example"]

@@ -1,6 +1,7 @@
 """What customers are told: each row of the table, and what holds for any order in which neighbours are heard."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import permutations
@@ -20,6 +21,7 @@ from services.order.domain.mails import (
     language_of,
     name_of,
     newly_given_up,
+    queued,
 )
 from services.order.domain.mails import Answer as Sending
 from services.order.domain.order import Order
@@ -228,6 +230,49 @@ def test_any_order_in_which_the_neighbours_of_one_saga_are_heard_makes_the_same_
     everything = [answer for sender in senders for answer in sender]
     for heard in permutations(everything):
         assert _mails(start, list(heard)) == {"confirmed": 1}
+
+
+def _seen(order: Order) -> tuple[object, ...]:
+    """What of an order a customer could ever be told of."""
+    lines = [(line.given_up, queued(line), line.expected_date if queued(line) else None) for line in order.lines]
+    return (order.status, order.confirmation_told, order.expiry_told, order.rejection, tuple(lines))
+
+
+def _way_and_mails(start: Order, heard: Sequence[Answer]) -> tuple[tuple[object, ...], Counter[Kind]]:
+    """The states that an order went through, each once in a row, and the mails that it made."""
+    way = [_seen(start)]
+    found: Counter[Kind] = Counter()
+    for answer in heard:
+        after = decide(start, apply(start, answer)).order
+        found.update(due_mails(start, after))
+        way += [_seen(after)] if _seen(after) != way[-1] else []
+        start = after
+    return tuple(way), found
+
+
+def test_whatever_the_order_of_the_same_events_the_same_states_make_the_same_mails() -> None:
+    start = Dialogue.given(order(rose=5), on_shortage="partial", auto_confirm=True).order
+
+    def hold(version: int, held: int, deducted: int, expected: date | None) -> Answer:
+        missing = 5 - held - deducted
+        short = shortage("rose", held, 5, expected) if missing else None
+        line = stock("rose", held=held, deducted=deducted, backordered=missing, shortage=short)
+        return StockAnswer(version, 1, "confirmed", "new", START, None, (line,))
+
+    events: list[Answer] = [
+        hold(1, 2, 0, SOON),
+        hold(2, 2, 0, LATER),
+        hold(3, 3, 2, None),
+        FulfillmentAnswer(1, 3, False, (left("rose"),)),
+        FulfillmentAnswer(2, 3, False, (left("rose", 2),)),
+        FulfillmentAnswer(3, 4, True, (left("rose", 4, cancelled=1),)),
+    ]
+    by_way: dict[tuple[object, ...], Counter[Kind]] = {}
+    for heard in permutations(events):
+        way, found = _way_and_mails(start, heard)
+        assert by_way.setdefault(way, found) == found
+        assert (found["confirmed"], found["cancelled"]) == (1, 1)
+    assert len(by_way) > 10
 
 
 @pytest.mark.parametrize(
