@@ -7,6 +7,8 @@ from typing import Any
 
 import asyncpg
 import httpx
+import orjson
+import pytest
 
 from tests.installation import System
 from tests.mail_server import HOST, MailServer, mail_server
@@ -93,8 +95,9 @@ async def _states_are(system: System, wanted: dict[str, int]) -> bool:
         await connection.close()
 
 
-async def test_an_instance_killed_before_it_could_write_down_its_mail_has_it_sent_again_under_the_same_identity(
-    new_system: Callable[..., System],
+@pytest.mark.parametrize("end", ["kill", "stop"])
+async def test_an_instance_that_ends_before_it_could_write_down_its_mail_has_it_sent_again_under_the_same_identity(
+    new_system: Callable[..., System], end: str
 ) -> None:
     async with mail_server() as server:
         server.whims.append("hang")
@@ -103,7 +106,10 @@ async def test_an_instance_killed_before_it_could_write_down_its_mail_has_it_sen
             await shop.product("mail-iris", 5)
             order_id = await shop.ordered([("mail-iris", 2)], auto_confirm=True, email="ann@example.org")
             await asyncio.wait_for(server.hanging.wait(), 30)
-            system.fleet.kill_instance("order-1")
+            if end == "kill":
+                system.fleet.kill_instance("order-1")
+            else:
+                await system.fleet.stop("order-1")
             server.released.set()
             await system.fleet.start_instance("order-1")
             assert await _history_of(system, order_id) == []
@@ -126,6 +132,20 @@ async def _execute(system: System, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_without_a_mail_server_mails_are_lines_of_the_log_that_keep_their_readers_secret(
+    new_system: Callable[..., System],
+) -> None:
+    system = await asyncio.to_thread(new_system, more={"ORDER_SMTP_HOST": ""})
+    async with Shop(system.stack) as shop:
+        await shop.product("mail-mint", 5)
+        order_id = await shop.ordered([("mail-mint", 1)], auto_confirm=True, email="ann.private@example.org")
+        await until(lambda: _states_are(system, {"sent": 1}), what="the mail settled")
+    log = system.home.log("order-1").read_text(encoding="utf-8")
+    [line] = [line for line in map(orjson.loads, log.splitlines()) if line["event"] == "mail"]
+    assert (line["message_id"], line["to"]) == (f"<{order_id}.confirmed.1@flacon>", "***@example.org")
+    assert "ann.private" not in log
 
 
 async def test_a_mail_server_that_was_away_gets_every_mail_once_when_it_is_back(

@@ -60,14 +60,14 @@ async def of_order(tx: Transaction, kind: Kind, order_id: str, policy: Policy) -
     order = orders[order_id]
     *_, parcel = Shipment("", order_id), *await load_shipments(tx, order_id)
     units = tuple((line.product_id, line.shipped) for line in order.lines if line.shipped)
-    return _facts(kind, order, policy, replace_units(parcel, units)), address
-
-
-def replace_units(parcel: Shipment, units: tuple[tuple[str, int], ...]) -> Shipment:
-    """The parcel as if it held these units: what was in each is known to fulfillment alone."""
-    return Shipment(parcel.shipment_id, parcel.order_id, parcel.carrier, parcel.tracking_number, units=units)
+    return _facts(kind, order, policy, _with_units(parcel, units)), address
 
 
 def _facts(kind: Kind, order: Order, policy: Policy, parcel: Shipment) -> Facts:
     before = replace(order, lines=tuple(replace(line, cancelled=0) for line in order.lines))
     return facts_of(kind, before, order, policy, parcel if kind == "shipped" else None)
+
+
+def _with_units(parcel: Shipment, units: tuple[tuple[str, int], ...]) -> Shipment:
+    """The parcel as if it held these units: what was in each is known to fulfillment alone."""
+    return Shipment(parcel.shipment_id, parcel.order_id, parcel.carrier, parcel.tracking_number, units=units)
