@@ -88,6 +88,16 @@ _OWN: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "item_kind": "product",
         **dict.fromkeys(("current", "reserved", "held", "available", "incoming", "queued", "projected"), 0),
     },
+    inventory.StockLow: {
+        "item_id": PRODUCT,
+        "alert_id": None,
+        "item_kind": "product",
+        "kind": "low_stock",
+        "status": "raised",
+        **dict.fromkeys(
+            ("available", "incoming", "queued", "min_stock_level", "reorder_point", "suggested_quantity"), 0
+        ),
+    },
     inventory.ItemChanged: {
         "item_id": PRODUCT,
         "item_kind": "product",

@@ -31,7 +31,7 @@ def build(settings: BottlingSettings) -> Service:
         database=database,
         wakeups=wakeups,
         subscriptions=subscriptions(settings.delays()),
-        jobs=jobs(settings.delays(), settings.ask_again_every_seconds),
+        jobs=jobs(settings),
         routers=(
             recipe_routes(database, settings),
             batch_routes(database, settings),

@@ -6,6 +6,7 @@ from typing import Any
 from services.bottling.domain.questions import DELAYS, Delays
 from services.bottling.operations.batches import hear_of_materials
 from services.bottling.operations.recipes import learn_items
+from services.bottling.operations.replenishment import hear_of_needs
 from shared.contracts.envelope import Event
 from shared.runtime.subscriptions import Subscription
 from shared.runtime.transaction import Transaction
@@ -19,7 +20,11 @@ def subscriptions(delays: Delays) -> tuple[Subscription, ...]:
     async def hear(tx: Transaction, events: Sequence[Event[Any]]) -> None:
         await hear_of_materials(tx, events, delays)
 
-    return (Subscription(("item.changed",), learn_items), Subscription(MATERIALS, hear))
+    return (
+        Subscription(("item.changed",), learn_items),
+        Subscription(("stock.low",), hear_of_needs),
+        Subscription(MATERIALS, hear),
+    )
 
 
 SUBSCRIPTIONS = subscriptions(DELAYS)

@@ -1,22 +1,26 @@
 """Bottling's timers."""
 
-from services.bottling.domain.questions import DELAYS, Delays
 from services.bottling.operations.questions import ASKED_AT_ONCE, ask_again
+from services.bottling.operations.replenishment import PROPOSED_AT_ONCE, propose_batches
+from services.bottling.settings import BottlingSettings
 from services.bottling.store.questions import count_stuck
 from shared.runtime.jobs import Job
 from shared.runtime.stuck import stuck_job
 from shared.runtime.transaction import Transaction
 
 
-def jobs(delays: Delays, ask_again_every_seconds: float) -> tuple[Job, ...]:
-    """Telling again what was not answered, two instances never the same at once; and counting what is stuck."""
+def jobs(settings: BottlingSettings) -> tuple[Job, ...]:
+    """Telling again what was not answered, planning what is needed, counting what is stuck; each on one instance."""
+    delays = settings.delays()
 
     async def ask(tx: Transaction) -> int:
         return await ask_again(tx, delays)
 
-    again = Job("ask_again", every_seconds=ask_again_every_seconds, tick=ask, batch=ASKED_AT_ONCE)
-    return (again, stuck_job("bottling", count_stuck))
+    async def propose(tx: Transaction) -> int:
+        return await propose_batches(tx, settings.batch_quantity_max, delays)
 
-
-JOBS = jobs(DELAYS, 1.0)
-"""The timers as they are by default."""
+    return (
+        Job("ask_again", every_seconds=settings.ask_again_every_seconds, tick=ask, batch=ASKED_AT_ONCE),
+        Job("propose_batches", every_seconds=settings.replenish_seconds, tick=propose, batch=PROPOSED_AT_ONCE),
+        stuck_job("bottling", count_stuck),
+    )

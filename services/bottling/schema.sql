@@ -104,12 +104,14 @@ CREATE TABLE batches (
     cost_overhead numeric,
     cost_total numeric,
     cost_unit numeric,
+    plan_reason text DEFAULT 'manual'::text NOT NULL,
     CONSTRAINT answer_is_whole CHECK ((num_nulls(answer_version, answer_batch_version, answer_status) = ANY (ARRAY[0, 3]))),
     CONSTRAINT batch_status_is_known CHECK ((status = ANY (ARRAY['planned'::text, 'short'::text, 'ready'::text, 'starting'::text, 'in_progress'::text, 'quality_check'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
     CONSTRAINT completed_batch_has_good_units_lot_and_cost CHECK (((status <> 'completed'::text) OR ((quantity_produced > quantity_defective) AND (num_nulls(lot_code, produced_on, ended_at, cost_unit) = 0)))),
     CONSTRAINT cost_is_the_sum_of_its_parts CHECK ((cost_total = ((cost_materials + cost_labour) + cost_overhead))),
     CONSTRAINT good_units_are_not_negative CHECK (((quantity_defective >= 0) AND (quantity_defective <= quantity_produced))),
     CONSTRAINT no_more_produced_than_planned CHECK (((quantity_produced >= 0) AND (quantity_produced <= quantity_planned))),
+    CONSTRAINT plan_reason_is_known CHECK ((plan_reason = ANY (ARRAY['manual'::text, 'replenishment'::text]))),
     CONSTRAINT question_is_one_of_the_events CHECK (((question_version >= 1) AND (question_version <= version)))
 );
 
@@ -173,6 +175,15 @@ CREATE TABLE items (
     active boolean NOT NULL,
     version bigint NOT NULL,
     CONSTRAINT item_is_product_or_material CHECK ((kind = ANY (ARRAY['product'::text, 'material'::text])))
+);
+
+CREATE TABLE needs (
+    product_id text NOT NULL,
+    version bigint NOT NULL,
+    target bigint NOT NULL,
+    batches_ended bigint,
+    cause uuid NOT NULL,
+    CONSTRAINT need_is_not_negative CHECK ((target >= 0))
 );
 
 CREATE TABLE outbox (
@@ -313,6 +324,9 @@ ALTER TABLE ONLY inspections
 ALTER TABLE ONLY items
     ADD CONSTRAINT items_pkey PRIMARY KEY (item_id);
 
+ALTER TABLE ONLY needs
+    ADD CONSTRAINT needs_pkey PRIMARY KEY (product_id);
+
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
 
@@ -337,6 +351,8 @@ CREATE INDEX batches_by_status ON batches USING btree (status, batch_id);
 
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
+CREATE INDEX ended_batches ON batches USING btree (product_id) WHERE (status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]));
+
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 
 CREATE INDEX inspections_by_batch ON inspections USING btree (batch_id, inspection_id);
@@ -346,6 +362,10 @@ CREATE UNIQUE INDEX one_batch_per_lot_code ON batches USING btree (lot_code);
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
 CREATE UNIQUE INDEX one_open_alert_of_a_kind_and_subject ON alerts USING btree (subject_id, kind) WHERE (status <> 'resolved'::text);
+
+CREATE UNIQUE INDEX one_proposal_per_product ON batches USING btree (product_id) WHERE ((plan_reason = 'replenishment'::text) AND (asked = 'plan'::text));
+
+CREATE INDEX open_batches ON batches USING btree (product_id) WHERE (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]));
 
 CREATE INDEX questions_by_due_time ON questions USING btree (next_attempt_at);
 

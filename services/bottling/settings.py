@@ -16,6 +16,8 @@ class BottlingSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="BOTTLING_")
 
     batch_quantity_max: int = Field(100_000, ge=1, le=1_000_000)
+    replenish_seconds: float = Field(1.0, gt=0, le=3600)
+    """How often needs that no batch is to meet are looked for."""
     ask_again_every_seconds: float = Field(1.0, gt=0, le=60)
     ask_again_seconds: tuple[Annotated[float, Field(gt=0, le=86_400)], ...] = Field(
         (10, 60, 300, 900), min_length=1, max_length=20

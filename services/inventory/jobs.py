@@ -1,13 +1,22 @@
-"""Timers: lapsed holds end, overdue ones raise alerts, long queues go on, changed levels are told."""
+"""Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told."""
 
 from services.inventory.operations.levels import LEVELS_MAX, publish_levels
 from services.inventory.operations.shelves import LAPSED_CLAIMS_MAX, House
-from services.inventory.operations.timers import OVERDUE_MAX, go_on_filling, release_expired_holds, watch_overdue_holds
+from services.inventory.operations.timers import (
+    NEEDS_MAX,
+    OVERDUE_MAX,
+    go_on_filling,
+    release_expired_holds,
+    remind_of_needs,
+    watch_overdue_holds,
+)
 from shared.runtime.jobs import Job
 from shared.runtime.transaction import Transaction
 
 
-def jobs(house: House, sweep_seconds: float, level_seconds: float, overdue_seconds: float) -> tuple[Job, ...]:
+def jobs(
+    house: House, sweep_seconds: float, level_seconds: float, overdue_seconds: float, needs_seconds: float
+) -> tuple[Job, ...]:
     """Every timer of the service; each runs on one instance at a time."""
 
     async def sweep(tx: Transaction) -> int:
@@ -16,9 +25,13 @@ def jobs(house: House, sweep_seconds: float, level_seconds: float, overdue_secon
     async def fill(tx: Transaction) -> int:
         return await go_on_filling(tx, house)
 
+    async def remind(tx: Transaction) -> int:
+        return await remind_of_needs(tx, house)
+
     return (
         Job("release_expired_holds", every_seconds=sweep_seconds, tick=sweep, batch=LAPSED_CLAIMS_MAX),
         Job("watch_overdue_holds", every_seconds=overdue_seconds, tick=watch_overdue_holds, batch=OVERDUE_MAX),
+        Job("remind_of_needs", every_seconds=needs_seconds, tick=remind, batch=NEEDS_MAX),
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=level_seconds, tick=publish_levels, batch=LEVELS_MAX),
     )

@@ -238,6 +238,12 @@ CREATE TABLE level_changes (
     item_ids text[] NOT NULL
 );
 
+CREATE TABLE needs_told (
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    shortage bigint NOT NULL,
+    told_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE outbox (
     shard smallint NOT NULL,
     seq bigint NOT NULL,
@@ -442,6 +448,9 @@ CASE
     ELSE (new_current - previous_current)
 END)) NOT VALID;
 
+ALTER TABLE ONLY needs_told
+    ADD CONSTRAINT needs_told_pkey PRIMARY KEY (item_id);
+
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
 
@@ -470,6 +479,8 @@ ALTER TABLE ONLY stock
     ADD CONSTRAINT stock_pkey PRIMARY KEY (item_id);
 
 CREATE INDEX batches_on_their_way ON batches USING btree (item_id, expected_at) WHERE open;
+
+CREATE INDEX batches_that_ended ON batches USING btree (item_id) WHERE (NOT open);
 
 CREATE INDEX claims_that_lapse ON claims USING btree (expires_at, id) WHERE (status = 'active'::text);
 
@@ -523,6 +534,9 @@ ALTER TABLE ONLY item_costs
 
 ALTER TABLE ONLY ledger_openings
     ADD CONSTRAINT ledger_openings_month_fkey FOREIGN KEY (month) REFERENCES ledger_archives(month);
+
+ALTER TABLE ONLY needs_told
+    ADD CONSTRAINT needs_told_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
 
 ALTER TABLE ONLY receipts
     ADD CONSTRAINT receipts_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);

@@ -21,5 +21,7 @@ class InventorySettings(ServiceSettings):
     """How often lapsed holds are looked for."""
     overdue_seconds: float = Field(60.0, gt=0, le=3600)
     """How often confirmed holds past their date are looked for."""
+    needs_seconds: float = Field(5.0, gt=0, le=3600)
+    """How often needs that grew, or were told a day ago, are looked for."""
     level_seconds: float = Field(0.5, gt=0, le=3600)
     """How often the levels of changed items are told."""

@@ -110,6 +110,24 @@ class StockDeducted(StockSnapshot):
     deducted: tuple[DeductedLine, ...]
 
 
+class StockLow(Payload):
+    """What an item needs (gravest alert): when raised, when a batch of it ended, as it grows, daily, when resolved."""
+
+    item_id: str
+    alert_id: str | None
+    item_kind: ItemKind
+    kind: Literal["low_stock", "critical", "stockout"]
+    status: Literal["raised", "open", "resolved"]
+    available: int
+    incoming: Quantity
+    queued: Quantity
+    min_stock_level: Quantity
+    reorder_point: Quantity
+    suggested_quantity: Quantity
+    batches_ended: Quantity | None = None
+    """Batches of the item of whose end inventory knows: what they brought is in `available`."""
+
+
 class StockLevelChanged(Payload):
     """The newest level of an item (compacted, at most twice a second)."""
 

@@ -19,7 +19,7 @@ WATCHED: Final = tuple(
     event.name
     for event in EVENTS
     if event.name.split(".")[0] in ("order", "stock", "fulfillment", "batch")
-    and event.name not in ("order.submitted", "stock.level_changed")
+    and event.name not in ("order.submitted", "stock.level_changed", "stock.low")
 )
 Ends = dict[Place, int]
 

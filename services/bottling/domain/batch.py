@@ -24,6 +24,7 @@ Told = Literal[
     "batch.failed",
     "batch.cancelled",
 ]
+PlanReason = Literal["manual", "replenishment"]
 AnswerStatus = Literal["reserved", "short", "issued", "settled", "released"]
 
 QUESTIONS: Final[frozenset[Told]] = frozenset(
@@ -94,6 +95,7 @@ class Batch:
     materials: tuple[Material, ...]
     planned_at: datetime
     expected_completion_at: datetime
+    plan_reason: PlanReason = "manual"
     asked: Asked = "plan"
     question_version: int = 1
     answer: Answer | None = None

@@ -20,6 +20,7 @@ from services.bottling.domain.commands import (
 )
 from services.bottling.domain.questions import DELAYS, Delays
 from services.bottling.domain.recipe import FieldProblem, Item, RecipeVersion, current_recipe, items_of
+from services.bottling.domain.replenishment import start_by_itself
 from services.bottling.operations.telling import Telling, save_and_tell
 from services.bottling.store import batches as batch_store
 from services.bottling.store import items as item_store
@@ -155,8 +156,11 @@ class _Work:
         return None
 
     def hear(self, snapshot: Snapshot, cause: UUID) -> None:
-        """Takes over what inventory says of one of the batches."""
+        """Takes over what inventory says of one of the batches, which may start by itself then."""
         self._accept(hear(self._batches[UUID(snapshot.batch_id)], snapshot, self._now), cause)
+        started = start_by_itself(self._batches[UUID(snapshot.batch_id)], self._now)
+        if started is not None:
+            self._accept(started, cause)
 
     def _accept(self, accepted: Accepted, cause: UUID | None = None) -> None:
         self._batches[accepted.batch.batch_id] = accepted.batch

@@ -75,7 +75,7 @@ def payload_of(batch: Batch, told: Told, now: datetime) -> BatchSnapshot:
     """The payload of an event about a batch."""
     match told:
         case "batch.planned":
-            return BatchPlanned(**_snapshot(batch, now), plan_reason="manual")
+            return BatchPlanned(**_snapshot(batch, now), plan_reason=batch.plan_reason)
         case "batch.start_requested":
             return BatchStartRequested(**_snapshot(batch, now))
         case "batch.started":

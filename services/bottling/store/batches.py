@@ -17,9 +17,9 @@ from shared.runtime.answers import encode
 from shared.runtime.transaction import Transaction
 
 LOCK_BATCHES = """
-SELECT batch_id, recipe_id, recipe_version, recipe, asked, question_version, answer_version, answer_batch_version,
-       answer_status, version, revision, reason, quantity_planned, quantity_produced, quantity_defective, planned_at,
-       expected_completion_at, started_at, ended_at, lot_code, produced_on, expires_on,
+SELECT batch_id, recipe_id, recipe_version, recipe, plan_reason, asked, question_version, answer_version,
+       answer_batch_version, answer_status, version, revision, reason, quantity_planned, quantity_produced,
+       quantity_defective, planned_at, expected_completion_at, started_at, ended_at, lot_code, produced_on, expires_on,
        cost_materials, cost_labour, cost_overhead, cost_total, cost_unit
 FROM batches
 WHERE batch_id = ANY ($1::uuid[])
@@ -54,6 +54,7 @@ def _batch_of(row: Any, materials: tuple[Material, ...]) -> Batch:
         materials=materials,
         planned_at=row["planned_at"],
         expected_completion_at=row["expected_completion_at"],
+        plan_reason=row["plan_reason"],
         asked=row["asked"],
         question_version=row["question_version"],
         answer=_answer_of(row),
@@ -88,23 +89,24 @@ INSERT INTO batches (
     batch_id, product_id, recipe_id, recipe_version, recipe, status, materials_settled, asked, question_version,
     answer_version, answer_batch_version, answer_status, version, revision, reason, quantity_planned,
     quantity_produced, quantity_defective, planned_at, expected_completion_at, started_at, ended_at, lot_code,
-    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit
+    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit, plan_reason
 )
 SELECT batch_id, product_id, recipe_id, recipe_version, recipe::jsonb, status, materials_settled, asked,
        question_version, answer_version, answer_batch_version, answer_status, version, revision, reason,
        quantity_planned, quantity_produced, quantity_defective, planned_at, expected_completion_at, started_at,
-       ended_at, lot_code, produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit
+       ended_at, lot_code, produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit,
+       plan_reason
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::boolean[], $8::text[],
     $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::text[],
     $16::integer[], $17::integer[], $18::integer[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
     $22::timestamptz[], $23::text[], $24::date[], $25::date[], $26::numeric[], $27::numeric[], $28::numeric[],
-    $29::numeric[], $30::numeric[]
+    $29::numeric[], $30::numeric[], $31::text[]
 ) AS saved (
     batch_id, product_id, recipe_id, recipe_version, recipe, status, materials_settled, asked, question_version,
     answer_version, answer_batch_version, answer_status, version, revision, reason, quantity_planned,
     quantity_produced, quantity_defective, planned_at, expected_completion_at, started_at, ended_at, lot_code,
-    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit
+    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit, plan_reason
 )
 ORDER BY batch_id
 ON CONFLICT (batch_id) DO UPDATE
@@ -168,6 +170,7 @@ def _batch_row(batch: Batch) -> tuple[Any, ...]:
         batch.produced_on,
         batch.expires_on,
         *((cost.materials, cost.labour, cost.overhead, cost.total, cost.unit) if cost else (None,) * 5),
+        batch.plan_reason,
     )
 
 

@@ -12,9 +12,9 @@ from services.bottling.domain.cost import at_least_four_places
 from services.bottling.views.reading import Reader
 
 READ_BATCHES = """
-SELECT batch_id, product_id, recipe_id, recipe_version, status, reason, quantity_planned, quantity_produced,
-       quantity_defective, quantity_good, materials_settled, lot_code, expected_completion_at, started_at, ended_at,
-       revision, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit,
+SELECT batch_id, product_id, recipe_id, recipe_version, status, plan_reason, reason, quantity_planned,
+       quantity_produced, quantity_defective, quantity_good, materials_settled, lot_code, expected_completion_at,
+       started_at, ended_at, revision, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit,
        recipe -> 'labour_cost' ->> 'currency' AS currency,
        coalesce(answer_batch_version >= question_version, false) AS answered,
        (SELECT json_agg(json_build_object(
@@ -59,6 +59,7 @@ def _body(row: Any) -> dict[str, Any]:
         "recipe_id": row["recipe_id"],
         "recipe_version": row["recipe_version"],
         "status": row["status"],
+        "plan_reason": row["plan_reason"],
         "reason": row["reason"],
         "quantity_planned": row["quantity_planned"],
         "quantity_produced": row["quantity_produced"],

@@ -26,6 +26,8 @@ EntryType = Literal[
     "scrap",
 ]
 AlertKind = Literal["low_stock", "critical", "stockout"]
+NeedStatus = Literal["raised", "open", "resolved"]
+GRAVEST_FIRST: Final[tuple[AlertKind, ...]] = ("stockout", "critical", "low_stock")
 MONEY: Final = Decimal("0.0001")
 
 
@@ -72,10 +74,13 @@ class Level:
     queued: int
     version: int
     lead_days: int = 14
+    reorder_quantity: int | None = None
     alternatives: tuple[str, ...] = ()
     received: int = 0
     value: Decimal = Decimal(0)
     alerted: frozenset[AlertKind] = frozenset()
+    needed: AlertKind | None = None
+    remind: bool = False
     moved: bool = False
 
     @property
@@ -86,6 +91,17 @@ class Level:
     def alerts(self) -> frozenset[AlertKind]:
         """What the level calls for now; `alerted` is what it called for when it was loaded."""
         return alert_kinds(self.available, self.min_stock_level, self.reorder_point) if self.active else frozenset()
+
+    @property
+    def need(self) -> AlertKind | None:
+        """The gravest that the level calls for; `needed` is what it was when it was loaded.
+
+        An item without levels runs out when lines queue on it: nobody watches it, but they wait.
+        """
+        if self.active and self.queued > 0 and self.min_stock_level == 0 and self.reorder_point == 0:
+            return "stockout"
+        called = self.alerts
+        return next((kind for kind in GRAVEST_FIRST if kind in called), None)
 
     def room_for(self, claim: Claim) -> int:
         """Units that this claim may take; the safety stock is not for those that protect it."""
@@ -132,6 +148,15 @@ def alert_kinds(available: int, min_stock_level: int, reorder_point: int) -> fro
         "stockout": available <= 0,
     }
     return frozenset(kind for kind, true in called.items() if true)
+
+
+def need_status(before: AlertKind | None, after: AlertKind | None, remind: bool) -> NeedStatus | None:
+    """What is told of an item's need: that it came or grew graver, goes on, or is over; None: nothing new."""
+    if after is None:
+        return "resolved" if before is not None else None
+    if before is None or GRAVEST_FIRST.index(after) < GRAVEST_FIRST.index(before):
+        return "raised"
+    return "open" if remind or after != before else None
 
 
 def suggested_quantity(

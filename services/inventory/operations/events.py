@@ -147,7 +147,7 @@ async def _receive(tx: Transaction, shelf: Shelf, completions: Sequence[Completi
 
 
 async def _hear_of_batches(tx: Transaction, levels: dict[str, Level], news: Sequence[BatchNews]) -> None:
-    """Keeps the newest of each batch, and has the levels of its product told anew."""
+    """Keeps the newest of each batch, and has the levels of its product told anew, and what it still needs."""
     newest_news: dict[str, BatchNews] = {}
     for heard in news:
         known_news = newest_news.get(heard.batch_id)
@@ -160,4 +160,5 @@ async def _hear_of_batches(tx: Transaction, levels: dict[str, Level], news: Sequ
     await facts.save_incoming(tx, rows)
     for heard in newest_news.values():
         if heard.item_id in levels:
-            levels[heard.item_id].moved = True
+            level = levels[heard.item_id]
+            level.moved, level.remind = True, level.remind or not heard.open

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.inventory.domain.levels import AlertKind, ItemKind, alert_kinds
-from services.inventory.store import alerts
+from services.inventory.domain.levels import ItemKind, Level
+from services.inventory.operations.needs import tell_needs
+from services.inventory.operations.shelves import tell_alerts
 from services.inventory.store import levels as level_rows
 from shared.contracts.inventory import ItemChanged
 from shared.runtime.transaction import Transaction
@@ -96,9 +97,7 @@ async def _known(tx: Transaction, items: Mapping[str, Item]) -> dict[str, Item]:
 async def _tell_of_new(tx: Transaction, items: Sequence[Item], now: datetime) -> None:
     for item in items:
         _tell(tx, item, 1, now)
-    raised = [(item.id, kind) for item in items for kind in sorted(_alerts(item, 0))]
-    if raised:
-        await alerts.raise_(tx, raised, now)
+    await _alert(tx, [_level(item) for item in items], now)
     if items:
         await level_rows.note_changes(tx, [item.id for item in items])
 
@@ -120,32 +119,46 @@ async def change_items(tx: Transaction, changes: Sequence[Change]) -> list[Item 
             continue
         items[change.id] = replace(item, **change.fields)
         if items[change.id] != item:
-            versions[change.id] = await _change(tx, items[change.id])
-            await _alert(tx, items[change.id], levels[change.id].available, levels[change.id].alerts, await tx.clock())
+            versions[change.id] = await _change(tx, items[change.id], levels[change.id])
         found.append(items[change.id])
     return found
 
 
-async def _alert(tx: Transaction, item: Item, available: int, before: frozenset[AlertKind], now: datetime) -> None:
+async def _alert(tx: Transaction, levels: Sequence[Level], now: datetime) -> None:
     """New levels may call for other alerts than the old ones."""
-    after = _alerts(item, available)
-    if before - after:
-        await alerts.resolve(tx, [(item.id, kind) for kind in sorted(before - after)], now)
-    if after - before:
-        await alerts.raise_(tx, [(item.id, kind) for kind in sorted(after - before)], now)
+    await tell_needs(tx, levels, await tell_alerts(tx, levels, (), now), now)
 
 
-def _alerts(item: Item, available: int) -> frozenset[AlertKind]:
-    return alert_kinds(available, item.min_stock_level, item.reorder_point) if item.active else frozenset()
+def _level(item: Item) -> Level:
+    """The level of an item that was just made, of which nobody has told anything."""
+    return Level(
+        item_id=item.id,
+        kind=item.kind,
+        name=item.name,
+        active=item.active,
+        min_stock_level=item.min_stock_level,
+        reorder_point=item.reorder_point,
+        current=0,
+        reserved=0,
+        held=0,
+        queued=0,
+        version=1,
+        reorder_quantity=item.reorder_quantity,
+    )
 
 
-async def _change(tx: Transaction, item: Item) -> int:
+async def _change(tx: Transaction, item: Item, level: Level) -> int:
+    """Writes the item, and gives the level that was loaded of it what concerns it, and the next version."""
     now = await tx.clock()
     await level_rows.update_item(tx, item.id, item.values, now)
-    version = await level_rows.bump_stock(tx, item.id)
-    _tell(tx, item, version, now)
+    level.version = await level_rows.bump_stock(tx, item.id)
+    _tell(tx, item, level.version, now)
     await level_rows.note_changes(tx, [item.id])
-    return version
+    level.active, level.min_stock_level, level.reorder_point = item.active, item.min_stock_level, item.reorder_point
+    level.reorder_quantity = item.reorder_quantity
+    await _alert(tx, [level], now)
+    level.alerted, level.needed = level.alerts, level.need
+    return level.version
 
 
 def item_of(row: Any) -> Item:

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from services.inventory.domain.claims import QueueKey
 from services.inventory.domain.levels import Entry, Level
 from services.inventory.domain.shelf import Shelf, Terms
+from services.inventory.operations.needs import tell_needs
 from services.inventory.operations.telling import tell
 from services.inventory.store import alerts, ledger
 from services.inventory.store import claims as claim_rows
@@ -121,23 +123,28 @@ async def save_levels(tx: Transaction, shelf: Shelf) -> None:
     await level_rows.update_stock(tx, moved)
     if shelf.entries:
         await ledger.append_entries(tx, shelf.entries, shelf.now)
-    await tell_alerts(tx, moved, shelf.entries, shelf.now)
+    await tell_needs(tx, moved, await tell_alerts(tx, moved, shelf.entries, shelf.now), shelf.now)
     due = [item_id for item_id in shelf.horizons if (level := shelf.levels[item_id]).available > 0 and level.queued > 0]
     if due:
         await level_rows.note_fills_due(tx, due)
 
 
-async def tell_alerts(tx: Transaction, levels: Iterable[Level], entries: Iterable[Entry], now: datetime) -> None:
-    """Alerts are raised and resolved on crossing a level, not on every order; found units are a discrepancy."""
+async def tell_alerts(
+    tx: Transaction, levels: Iterable[Level], entries: Iterable[Entry], now: datetime
+) -> dict[tuple[str, str], UUID]:
+    """Alerts are raised and resolved on crossing a level, not on every order; found units are a discrepancy.
+
+    Returns those that were resolved, by item and kind.
+    """
     raised = {(level.item_id, str(kind)) for level in levels for kind in level.alerts - level.alerted}
     resolved = {(level.item_id, str(kind)) for level in levels for kind in level.alerted - level.alerts}
     for entry in entries:
         if entry.type == "found":
             raised.add((entry.item_id, "discrepancy"))
-    if resolved:
-        await alerts.resolve(tx, sorted(resolved), now)
+    ended = await alerts.resolve(tx, sorted(resolved), now) if resolved else {}
     if raised:
         await alerts.raise_(tx, sorted(raised), now)
+    return ended
 
 
 async def with_lapsed(tx: Transaction, scope: Scope, items: Iterable[str]) -> Scope:

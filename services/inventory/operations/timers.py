@@ -3,13 +3,16 @@
 from typing import Final
 
 from services.inventory.operations.shelves import LAPSED_CLAIMS_MAX, House, Scope, load, save
-from services.inventory.store import alerts
+from services.inventory.store import alerts, needs
 from services.inventory.store import claims as claim_rows
 from services.inventory.store import levels as level_rows
 from shared.runtime.transaction import Transaction
 
 OVERDUE_MAX: Final = 500
 """Alerts of overdue holds that one transaction raises or resolves."""
+
+NEEDS_MAX: Final = 200
+"""Needs that one transaction tells again."""
 
 
 async def release_expired_holds(tx: Transaction, house: House) -> int:
@@ -28,6 +31,18 @@ async def release_expired_holds(tx: Transaction, house: House) -> int:
 async def watch_overdue_holds(tx: Transaction) -> int:
     """Raises an alert for each confirmed hold past its date, and resolves those of holds that ended."""
     return max(await alerts.resolve_overdue(tx, OVERDUE_MAX), await alerts.raise_overdue(tx, OVERDUE_MAX))
+
+
+async def remind_of_needs(tx: Transaction, house: House) -> int:
+    """Tells again what grew since it was told, or was told a day ago; returns of how many items."""
+    due = await needs.find_due(tx, NEEDS_MAX)
+    if not due:
+        return 0
+    shelf = await load(tx, house, Scope(items=set(due)))
+    for level in shelf.levels.values():
+        level.moved = level.remind = True
+    await save(tx, house, shelf)
+    return len(due)
 
 
 async def go_on_filling(tx: Transaction, house: House) -> int:

@@ -19,6 +19,7 @@ UPDATE alerts
 SET status = 'resolved', resolved_at = $3
 FROM unnest($1::text[], $2::text[]) AS alert (item_id, kind)
 WHERE alerts.item_id = alert.item_id AND alerts.kind = alert.kind AND alerts.status <> 'resolved'
+RETURNING alerts.item_id, alerts.kind, alerts.alert_id
 """
 
 
@@ -28,9 +29,10 @@ async def raise_(tx: Transaction, subjects: Sequence[tuple[str, str]], now: date
     await tx.execute(RAISE_ALERTS, ids, [item_id for item_id, _ in subjects], [kind for _, kind in subjects], now)
 
 
-async def resolve(tx: Transaction, subjects: Sequence[tuple[str, str]], now: datetime) -> None:
-    """Closes the alerts (item, kind) that are open; the items must be locked."""
-    await tx.execute(RESOLVE_ALERTS, [item_id for item_id, _ in subjects], [kind for _, kind in subjects], now)
+async def resolve(tx: Transaction, subjects: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[str, str], UUID]:
+    """Closes the alerts (item, kind) that are open, and returns them; the items must be locked."""
+    rows = await tx.fetch(RESOLVE_ALERTS, [item_id for item_id, _ in subjects], [kind for _, kind in subjects], now)
+    return {(row["item_id"], row["kind"]): row["alert_id"] for row in rows}
 
 
 FIND_OVERDUE = """

@@ -33,7 +33,7 @@ async def lock_stock(tx: Transaction, item_ids: Iterable[str]) -> dict[str, Leve
     items = await read_items(tx, wanted)
     levels = {row["item_id"]: _level(row, items[row["item_id"]]) for row in rows}
     for level in levels.values():
-        level.alerted = level.alerts
+        level.alerted, level.needed = level.alerts, level.need
     return levels
 
 
@@ -56,6 +56,7 @@ def _level(stock: Any, item: Any) -> Level:
         queued=stock["queued"],
         version=stock["version"],
         lead_days=item["lead_days"],
+        reorder_quantity=item["reorder_quantity"],
         alternatives=tuple(item["alternatives"]),
         received=item["received"] or 0,
         value=item["value"] or Decimal(0),

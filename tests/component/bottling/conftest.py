@@ -19,6 +19,7 @@ from shared.contracts.envelope import Event
 from shared.runtime.auth import make_token
 from shared.runtime.clock import new_id
 from shared.runtime.database import Database
+from shared.runtime.jobs import Job, tick_once
 from shared.runtime.service import http_app
 from shared.runtime.subscriptions import deliver
 
@@ -48,6 +49,7 @@ class Plant:
     client: AsyncClient
     twin: AsyncClient
     others: AsyncClient
+    jobs: dict[str, Job]
     versions: dict[str, int] = field(default_factory=dict)
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Response:
@@ -93,6 +95,10 @@ class Plant:
     async def say(self, batch: dict[str, Any], status: str, question: int, **changes: Any) -> None:
         """Inventory answers a question."""
         await self.deliver(self.materials(batch, status, question, **changes))
+
+    async def tick(self, name: str) -> int:
+        """One tick of a timer; how much it did."""
+        return await tick_once(self.database, self.jobs[name])
 
     async def told(self, batch_id: str | None = None) -> list[Told]:
         """The events that were published, in order."""
@@ -170,7 +176,8 @@ async def plant(fresh_database: Callable[[str], Awaitable[str]]) -> AsyncIterato
         AsyncClient(transport=two, base_url="http://bottling", headers=_bearer("ann")) as twin,
         AsyncClient(transport=one, base_url="http://bottling", headers=_bearer("bob", "bottling:read")) as others,
     ):
-        plant = Plant(instances[0].database, client, twin, others)
+        jobs = {job.name: job for job in instances[0].jobs if isinstance(job, Job)}
+        plant = Plant(instances[0].database, client, twin, others, jobs)
         await plant.know(("ROSE-50", "product", True), ("perfume", "material", True), ("bottle", "material", True))
         made = await plant.post("recipes", RECIPE)
         assert made.status_code == 201, made.text

@@ -8,8 +8,6 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-from services.bottling.jobs import JOBS
-from shared.runtime.jobs import tick_once
 from tests.component.bottling.conftest import Plant, until
 
 QUESTIONS = "SELECT batch_id::text AS batch_id, type, version, attempts FROM questions ORDER BY batch_id"
@@ -153,7 +151,7 @@ async def test_a_question_is_open_until_it_is_answered(plant: Plant) -> None:
 async def test_a_newer_question_takes_the_place_of_an_older_one(plant: Plant) -> None:
     batch = await plant.planned(10)
     await pass_time(plant, 10)
-    assert await tick_once(plant.database, JOBS[0]) == 1
+    assert await plant.tick("ask_again") == 1
     await plant.post(f"batches/{batch['batch_id']}/cancel", {"reason": "no"})
     assert await questions(plant) == [(batch["batch_id"], "batch.cancelled", 2, 0)]
 
@@ -161,9 +159,9 @@ async def test_a_newer_question_takes_the_place_of_an_older_one(plant: Plant) ->
 async def test_silence_is_asked_again_with_a_new_id_and_shown_as_stuck_after_the_second_time(plant: Plant) -> None:
     batch = await plant.planned(10)
     for attempt, wait in enumerate((10, 60, 300, 900, 900), start=1):
-        assert await tick_once(plant.database, JOBS[0]) == 0
+        assert await plant.tick("ask_again") == 0
         await pass_time(plant, wait)
-        assert await tick_once(plant.database, JOBS[0]) == 1
+        assert await plant.tick("ask_again") == 1
         stuck = (await plant.get("stuck"))["items"]
         assert [item["attempts"] for item in stuck] == ([attempt] if attempt >= 2 else [])
     assert stuck == [
@@ -189,7 +187,7 @@ async def test_a_question_that_is_being_answered_is_not_asked_again(plant: Plant
     await pass_time(plant, 10)
     async with plant.database.transaction() as tx:
         await tx.fetch(HOLD_QUESTIONS)
-        assert await tick_once(plant.database, JOBS[0]) == 0
+        assert await plant.tick("ask_again") == 0
     assert len(await plant.told()) == 1
 
 
@@ -197,7 +195,7 @@ async def test_two_instances_ask_each_question_once(plant: Plant) -> None:
     for n in range(1, 31):
         await plant.planned(n)
     await pass_time(plant, 10)
-    done = await asyncio.gather(*(tick_once(plant.database, JOBS[0]) for _ in range(4)))
+    done = await asyncio.gather(*(plant.tick("ask_again") for _ in range(4)))
     assert sum(done) == 30
     assert len(await plant.told()) == 60
 
@@ -206,7 +204,7 @@ async def test_a_silent_inventory_raises_an_alert_until_it_answers(plant: Plant)
     batch = await plant.planned(10)
     for wait, alerts in ((10, 0), (60, 1), (300, 1)):
         await pass_time(plant, wait)
-        assert await tick_once(plant.database, JOBS[0]) == 1
+        assert await plant.tick("ask_again") == 1
         assert len((await plant.get("alerts?status=raised"))["items"]) == alerts
     [alert] = (await plant.get("alerts"))["items"]
     assert (alert["kind"], alert["subject_type"], alert["subject_id"]) == ("saga_stuck", "batch", batch["batch_id"])
@@ -222,7 +220,7 @@ async def test_an_operator_has_an_open_question_told_at_once(plant: Plant) -> No
     batch = await plant.planned(10)
     answer = await plant.post(f"batches/{batch['batch_id']}/retry")
     assert (answer.status_code, answer.json()) == (200, {"batch_id": batch["batch_id"], "asked": ["batch.planned"]})
-    assert await tick_once(plant.database, JOBS[0]) == 1
+    assert await plant.tick("ask_again") == 1
     await plant.say(batch, "reserved", 1)
     assert (await plant.post(f"batches/{batch['batch_id']}/retry")).json()["asked"] == []
     assert (await plant.post("batches/0197f000-0000-7000-8000-000000000000/retry")).status_code == 404

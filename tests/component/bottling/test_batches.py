@@ -22,6 +22,7 @@ async def test_a_planned_batch_claims_what_its_recipe_needs(plant: Plant) -> Non
         "recipe_id": "rose",
         "recipe_version": 1,
         "status": "planned",
+        "plan_reason": "manual",
         "reason": None,
         "quantity_planned": 10,
         "quantity_produced": 0,

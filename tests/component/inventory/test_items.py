@@ -23,7 +23,7 @@ async def _told(warehouse: Warehouse, type: str) -> list[tuple[str, int, dict[st
 
 
 async def _publish_levels(warehouse: Warehouse) -> int:
-    [job] = [job for job in jobs(warehouse.house, 1, 1, 1) if job.name == "publish_levels"]
+    [job] = [job for job in jobs(warehouse.house, 1, 1, 1, 1) if job.name == "publish_levels"]
     return await tick_once(warehouse.database, job)
 
 

@@ -12,7 +12,12 @@ from services.inventory.handlers import subscriptions
 from services.inventory.operations.items import Item, make_items
 from services.inventory.operations.shelves import House
 from services.inventory.operations.stock import Adjustment, Count, Receipt, adjust, count, receive
-from services.inventory.operations.timers import go_on_filling, release_expired_holds, watch_overdue_holds
+from services.inventory.operations.timers import (
+    go_on_filling,
+    release_expired_holds,
+    remind_of_needs,
+    watch_overdue_holds,
+)
 from services.inventory.views import history
 from shared.contracts import bottling, fulfillment, order
 from shared.contracts.envelope import Event
@@ -23,6 +28,8 @@ from shared.runtime.subscriptions import deliver
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOLD = "SELECT type, aggregateid, version, payload, headers FROM outbox WHERE seq > $1 ORDER BY seq"
+NEEDS = "SELECT version, payload FROM outbox WHERE type = 'stock.low' AND aggregateid = $1 ORDER BY seq"
+OF_ITEMS = ("item.changed", "stock.level_changed", "stock.low")
 LAST = "SELECT coalesce(max(seq), 0) FROM outbox"
 
 
@@ -103,6 +110,10 @@ class Warehouse:
         async with self.database.transaction() as tx:
             return await watch_overdue_holds(tx)
 
+    async def remind(self) -> int:
+        async with self.database.transaction() as tx:
+            return await remind_of_needs(tx, self.house)
+
     async def go_on(self) -> int:
         async with self.database.transaction() as tx:
             return await go_on_filling(tx, self.house)
@@ -136,15 +147,20 @@ class Warehouse:
             return [f"{row['type']} {row['quantity']:+}" for row in await connection.fetch(sql, item_id)]
 
     async def told(self) -> list[tuple[str, dict[str, Any]]]:
-        """What was published since the last call, besides items and levels: type and payload."""
+        """What was published since the last call, besides items, levels and needs: type and payload."""
         async with self.database.reading() as connection:
             rows = await connection.fetch(TOLD, self.seen)
             self.seen = await connection.fetchval(LAST)
-        return [
-            (row["type"], json.loads(row["payload"]))
-            for row in rows
-            if row["type"] not in ("item.changed", "stock.level_changed")
-        ]
+        return [(row["type"], json.loads(row["payload"])) for row in rows if row["type"] not in OF_ITEMS]
+
+    async def needs(self, item_id: str) -> list[tuple[str, str, int, int]]:
+        """What was told of an item's need so far: status, kind, available, suggested; each with a newer version."""
+        async with self.database.reading() as connection:
+            rows = await connection.fetch(NEEDS, item_id)
+        versions = [row["version"] for row in rows]
+        assert versions == sorted(set(versions)), versions
+        told = [json.loads(row["payload"]) for row in rows]
+        return [(low["status"], low["kind"], low["available"], low["suggested_quantity"]) for low in told]
 
     async def types(self) -> list[str]:
         """The types of what was published since the last call, with status and reason."""
@@ -167,7 +183,7 @@ class Warehouse:
                    WHERE (c, r, h) <> (previous_current, previous_reserved, previous_held)"""
             )
             versions = await connection.fetch(
-                """SELECT aggregateid FROM outbox WHERE type NOT IN ('item.changed', 'stock.level_changed')
+                """SELECT aggregateid FROM outbox WHERE aggregatetype <> 'item'
                    GROUP BY aggregateid HAVING max(version) <> count(*) OR count(DISTINCT version) <> count(*)"""
             )
         assert [wrong, broken, versions] == [[], [], []]
