@@ -5,6 +5,7 @@ from pathlib import Path
 from services.bottling.api.alerts import alert_routes
 from services.bottling.api.batches import batch_routes, stuck_routes
 from services.bottling.api.recipes import recipe_routes
+from services.bottling.api.schedule import schedule_routes
 from services.bottling.handlers import subscriptions
 from services.bottling.jobs import jobs
 from services.bottling.settings import BottlingSettings
@@ -35,6 +36,7 @@ def build(settings: BottlingSettings) -> Service:
         routers=(
             recipe_routes(database, settings),
             batch_routes(database, settings),
+            schedule_routes(database),
             stuck_routes(database),
             alert_routes(database),
         ),

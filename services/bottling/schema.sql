@@ -105,6 +105,11 @@ CREATE TABLE batches (
     cost_total numeric,
     cost_unit numeric,
     plan_reason text DEFAULT 'manual'::text NOT NULL,
+    standard_unit numeric,
+    standard_total numeric,
+    variance_price numeric,
+    variance_usage numeric,
+    variance_yield numeric,
     CONSTRAINT answer_is_whole CHECK ((num_nulls(answer_version, answer_batch_version, answer_status) = ANY (ARRAY[0, 3]))),
     CONSTRAINT batch_status_is_known CHECK ((status = ANY (ARRAY['planned'::text, 'short'::text, 'ready'::text, 'starting'::text, 'in_progress'::text, 'quality_check'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
     CONSTRAINT completed_batch_has_good_units_lot_and_cost CHECK (((status <> 'completed'::text) OR ((quantity_produced > quantity_defective) AND (num_nulls(lot_code, produced_on, ended_at, cost_unit) = 0)))),
@@ -112,7 +117,9 @@ CREATE TABLE batches (
     CONSTRAINT good_units_are_not_negative CHECK (((quantity_defective >= 0) AND (quantity_defective <= quantity_produced))),
     CONSTRAINT no_more_produced_than_planned CHECK (((quantity_produced >= 0) AND (quantity_produced <= quantity_planned))),
     CONSTRAINT plan_reason_is_known CHECK ((plan_reason = ANY (ARRAY['manual'::text, 'replenishment'::text]))),
-    CONSTRAINT question_is_one_of_the_events CHECK (((question_version >= 1) AND (question_version <= version)))
+    CONSTRAINT question_is_one_of_the_events CHECK (((question_version >= 1) AND (question_version <= version))),
+    CONSTRAINT standard_is_whole CHECK ((num_nulls(standard_unit, standard_total, variance_price, variance_usage, variance_yield) = ANY (ARRAY[0, 5]))),
+    CONSTRAINT variance_is_the_sum_of_its_causes CHECK (((cost_total - standard_total) = ((variance_price + variance_usage) + variance_yield)))
 );
 
 CREATE TABLE dead_letters (
@@ -366,6 +373,8 @@ CREATE UNIQUE INDEX one_open_alert_of_a_kind_and_subject ON alerts USING btree (
 CREATE UNIQUE INDEX one_proposal_per_product ON batches USING btree (product_id) WHERE ((plan_reason = 'replenishment'::text) AND (asked = 'plan'::text));
 
 CREATE INDEX open_batches ON batches USING btree (product_id) WHERE (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]));
+
+CREATE INDEX open_batches_by_date ON batches USING btree (expected_completion_at, batch_id) WHERE (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]));
 
 CREATE INDEX questions_by_due_time ON questions USING btree (next_attempt_at);
 

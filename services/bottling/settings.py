@@ -16,6 +16,10 @@ class BottlingSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="BOTTLING_")
 
     batch_quantity_max: int = Field(100_000, ge=1, le=1_000_000)
+    quality_percent_min: int = Field(95, ge=0, le=100)
+    """So many of the units produced are expected to be good; fewer are an alert."""
+    late_seconds: float = Field(60.0, gt=0, le=3600)
+    """How often batches past their time are looked for."""
     replenish_seconds: float = Field(1.0, gt=0, le=3600)
     """How often needs that no batch is to meet are looked for."""
     ask_again_every_seconds: float = Field(1.0, gt=0, le=60)

@@ -10,10 +10,11 @@ from services.bottling.domain.commands import (
     InvalidCommand,
     ShortOfMaterials,
 )
-from services.bottling.domain.recipe import FieldProblem, RecipeVersion, fields_of
+from services.bottling.domain.recipe import FieldProblem, RecipeVersion
 from services.bottling.operations.batches import BatchCommand, CommandOutcome, PlanOutcome, UnknownBatch
 from services.bottling.operations.recipes import InvalidRecipe, RecipeExists, RecipeOutcome, UnknownRecipe
 from services.bottling.views.batches import BatchView
+from services.bottling.views.recipes import recipe_body
 from shared.runtime.answers import Answer
 from shared.runtime.problems import invalid, problem
 
@@ -38,8 +39,7 @@ def recipe_answer(outcome: RecipeOutcome) -> Answer:
 
 
 def _recipe_body(version: RecipeVersion) -> dict[str, Any]:
-    fields = fields_of(version.recipe)
-    return {"recipe_id": version.recipe_id, **fields, "version": version.version, "created_at": version.created_at}
+    return recipe_body(version.recipe_id, version.version, version.recipe, version.created_at)
 
 
 def plan_answer(outcome: PlanOutcome) -> Answer:

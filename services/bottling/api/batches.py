@@ -18,7 +18,6 @@ from services.bottling.api.bodies import (
 )
 from services.bottling.domain.batch import Status
 from services.bottling.domain.commands import Cancel, Command, Complete, Consume, Fail, Start
-from services.bottling.domain.questions import Delays
 from services.bottling.operations.batches import BatchCommand, PlanRequest, command_batches, plan_batches
 from services.bottling.operations.questions import hasten
 from services.bottling.settings import BottlingSettings
@@ -66,9 +65,10 @@ async def _hasten(tx: Transaction, batch_ids: Sequence[UUID]) -> list[Answer]:
 class Desk:
     """Takes requests about batches in groups, and waits for inventory where a route does."""
 
-    def __init__(self, database: Database, delays: Delays) -> None:
+    def __init__(self, database: Database, settings: BottlingSettings) -> None:
         self._database = database
-        self._delays = delays
+        self._delays = settings.delays()
+        self._percent_min = settings.quality_percent_min
         self._plans = Group(database, self._plan, name="plans")
         self._commands = Group(database, self._command, name="batch-commands")
         self._retries = Group(database, _hasten, name="retries")
@@ -78,7 +78,7 @@ class Desk:
         return [plan_answer(outcome) for outcome in await plan_batches(tx, requests, self._delays)]
 
     async def _command(self, tx: Transaction, requests: Sequence[BatchCommand]) -> list[Answer]:
-        outcomes = await command_batches(tx, requests, self._delays)
+        outcomes = await command_batches(tx, requests, self._delays, self._percent_min)
         return [command_answer(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
 
     async def retry(self, request: Request, caller: Caller, batch_id: str) -> Response:
@@ -116,7 +116,7 @@ class Desk:
 def batch_routes(database: Database, settings: BottlingSettings) -> APIRouter:
     """Plan, command, list and read batches."""
     router = APIRouter(prefix=BATCHES, tags=["batches"])
-    desk = Desk(database, settings.delays())
+    desk = Desk(database, settings)
     _add_commands(router, desk, settings)
     _add_production(router, desk)
     _add_reading(router, database)

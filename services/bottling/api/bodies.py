@@ -30,11 +30,16 @@ class MoneyBody(Body):
 
 
 class IngredientBody(Body):
-    """One material: base units per unit of the product, and the share lost on the way."""
+    """One material: base units per unit of the product, the share lost on the way, and the price it should have."""
 
     material_id: Identifier
     quantity_per_unit: Annotated[DecimalText, Field(gt=0, le=1_000_000)]
     waste_percent: Annotated[DecimalText, Field(ge=0, le=1000)] = Decimal(0)
+    standard_price: MoneyBody | None = None
+
+    def ingredient(self) -> Ingredient:
+        price = None if self.standard_price is None else self.standard_price.amount
+        return Ingredient(self.material_id, self.quantity_per_unit, self.waste_percent, price)
 
 
 class RecipeBody(Body):
@@ -52,16 +57,19 @@ class RecipeBody(Body):
 
     def recipe(self, currency: str) -> Recipe:
         """The recipe, with costs in the installation's currency; Refused (422) for costs in another."""
-        costs = {"/labour_cost/currency": self.labour_cost, "/overhead_cost/currency": self.overhead_cost}
-        foreign = [place for place, cost in costs.items() if cost.currency not in (None, currency)]
+        costs = {"/labour_cost": self.labour_cost, "/overhead_cost": self.overhead_cost}
+        costs |= {
+            f"/materials/{place}/standard_price": part.standard_price
+            for place, part in enumerate(self.materials)
+            if part.standard_price is not None
+        }
+        foreign = [f"{place}/currency" for place, cost in costs.items() if cost.currency not in (None, currency)]
         if foreign:
             detail = f"costs are in {currency}"
             raise Refused(invalid(detail, *((detail, place) for place in foreign)))
         return Recipe(
             product_id=self.product_id,
-            materials=tuple(
-                Ingredient(part.material_id, part.quantity_per_unit, part.waste_percent) for part in self.materials
-            ),
+            materials=tuple(part.ingredient() for part in self.materials),
             labour_cost=self.labour_cost.amount,
             overhead_cost=self.overhead_cost.amount,
             currency=currency,
@@ -100,6 +108,12 @@ class MeasureBody(Body):
     value: DecimalText
     low: DecimalText | None = None
     high: DecimalText | None = None
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("low must not be above high")
+        return self
 
 
 class InspectionBody(Body):

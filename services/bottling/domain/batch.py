@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.bottling.domain.cost import Cost
 from services.bottling.domain.recipe import Recipe, RecipeVersion
+from services.bottling.domain.standard import Standard
 
 Status = Literal[
     "planned", "short", "ready", "starting", "in_progress", "quality_check", "completed", "failed", "cancelled"
@@ -65,9 +66,14 @@ class Material:
     cost: Decimal | None = None
 
     @property
+    def kept(self) -> int:
+        """What inventory issued and did not take back."""
+        return (self.issued or 0) - (self.returned or 0)
+
+    @property
     def used(self) -> int:
         """What was reported as consumed, else what was issued and not returned."""
-        return self.consumed if self.consumed is not None else (self.issued or 0) - (self.returned or 0)
+        return self.consumed if self.consumed is not None else self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,7 @@ class Batch:
     produced_on: date | None = None
     expires_on: date | None = None
     cost: Cost | None = None
+    standard: Standard | None = None
 
     @property
     def quantity_good(self) -> int:

@@ -8,8 +8,9 @@ from typing import Final, assert_never
 from uuid import UUID
 
 from services.bottling.domain.batch import ALLOWED, LED_HERE, Action, Asked, Batch, Material, Status, Told
-from services.bottling.domain.cost import cost_of
+from services.bottling.domain.cost import Cost, cost_of
 from services.bottling.domain.recipe import FieldProblem
+from services.bottling.domain.standard import Standard, Used, compare
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -30,6 +31,11 @@ class Measure:
     value: Decimal
     low: Decimal | None
     high: Decimal | None
+
+    @property
+    def within(self) -> bool:
+        """Whether the value keeps its limits, which belong to it."""
+        return (self.low is None or self.low <= self.value) and (self.high is None or self.value <= self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +211,7 @@ def _complete(batch: Batch, now: datetime) -> Decision:
         allowed = tuple(action for action in ALLOWED[batch.status] if action != "complete")
         return IllegalTransition(batch.status, "complete", allowed, missing)
     recipe, produced_on = batch.recipe, now.astimezone(UTC).date()
+    cost = _cost(batch)
     completed = replace(
         batch,
         asked="complete",
@@ -214,15 +221,25 @@ def _complete(batch: Batch, now: datetime) -> Decision:
         lot_code=lot_code_of(recipe.product_id, produced_on, batch.batch_id),
         produced_on=produced_on,
         expires_on=expiry_of(produced_on, recipe.shelf_life_days),
-        cost=cost_of(
-            (material.cost or Decimal(0) for material in batch.materials),
-            recipe.labour_cost,
-            recipe.overhead_cost,
-            batch.quantity_produced,
-            batch.quantity_good,
-        ),
+        cost=cost,
+        standard=_standard(batch, cost),
     )
     return Accepted(completed, "batch.completed")
+
+
+def _cost(batch: Batch) -> Cost:
+    return cost_of(
+        (material.cost or Decimal(0) for material in batch.materials),
+        batch.recipe.labour_cost,
+        batch.recipe.overhead_cost,
+        batch.quantity_produced,
+        batch.quantity_good,
+    )
+
+
+def _standard(batch: Batch, cost: Cost) -> Standard | None:
+    used = {part.material_id: Used(part.kept, part.cost or Decimal(0)) for part in batch.materials}
+    return compare(batch.recipe, used, cost.total, batch.quantity_produced, batch.quantity_good)
 
 
 def _missing_for_completion(batch: Batch) -> str | None:

@@ -31,15 +31,19 @@ def cost_of(
     a unit that was planned but never made took none.
     """
     used = exact_sum(materials)
-    labour = _EXACT.multiply(labour_each, Decimal(produced))
-    overhead = _EXACT.multiply(overhead_each, Decimal(produced))
+    labour, overhead = exact_product(labour_each, produced), exact_product(overhead_each, produced)
     total = exact_sum((used, labour, overhead))
-    return Cost(used, labour, overhead, total, _each(total, good))
+    return Cost(used, labour, overhead, total, to_four_places(Fraction(total) / good))
 
 
-def _each(total: Decimal, units: int) -> Decimal:
-    """The share of one unit, rounded half up to four decimals, once."""
-    return Decimal(floor(Fraction(total) / units * 10_000 + Fraction(1, 2))).scaleb(-4, _EXACT)
+def to_four_places(amount: Fraction) -> Decimal:
+    """Rounded half up to four decimals, once."""
+    return Decimal(floor(amount * 10_000 + Fraction(1, 2))).scaleb(-4, _EXACT)
+
+
+def exact_product(amount: Decimal, units: int) -> Decimal:
+    """What `units` cost at `amount` each, without rounding."""
+    return _EXACT.multiply(amount, Decimal(units))
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:

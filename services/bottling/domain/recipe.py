@@ -13,15 +13,21 @@ Replenishment = Literal["off", "plan", "plan_and_start"]
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
-    """One material of a recipe: base units per unit of the product, and the share lost on the way."""
+    """One material of a recipe: base units per unit of the product, the share lost on the way, money per base unit."""
 
     material_id: str
     quantity_per_unit: Decimal
     waste_percent: Decimal
+    standard_price: Decimal | None = None
+
+    @property
+    def per_unit(self) -> Fraction:
+        """Base units that one unit takes, waste included, exactly."""
+        return Fraction(self.quantity_per_unit) * (1 + Fraction(self.waste_percent) / 100)
 
     def need(self, quantity: int) -> int:
         """Base units that a batch of `quantity` needs: exact, and rounded up once."""
-        return ceil(quantity * Fraction(self.quantity_per_unit) * (1 + Fraction(self.waste_percent) / 100))
+        return ceil(quantity * self.per_unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def fields_of(recipe: Recipe) -> dict[str, Any]:
                 "material_id": part.material_id,
                 "quantity_per_unit": format(part.quantity_per_unit, "f"),
                 "waste_percent": format(part.waste_percent, "f"),
+                "standard_price": _money(part.standard_price, recipe.currency),
             }
             for part in recipe.materials
         ],
@@ -60,14 +67,26 @@ def fields_of(recipe: Recipe) -> dict[str, Any]:
     }
 
 
+def _money(amount: Decimal | None, currency: str) -> dict[str, str] | None:
+    return None if amount is None else {"amount": format(amount, "f"), "currency": currency}
+
+
+def _ingredient_of(fields: Mapping[str, Any]) -> Ingredient:
+    """One that was written down before there were standard prices has none."""
+    price = fields.get("standard_price")
+    return Ingredient(
+        fields["material_id"],
+        Decimal(fields["quantity_per_unit"]),
+        Decimal(fields["waste_percent"]),
+        None if price is None else Decimal(price["amount"]),
+    )
+
+
 def recipe_of(fields: Mapping[str, Any]) -> Recipe:
     """The recipe in `fields_of`'s answer."""
     return Recipe(
         product_id=fields["product_id"],
-        materials=tuple(
-            Ingredient(part["material_id"], Decimal(part["quantity_per_unit"]), Decimal(part["waste_percent"]))
-            for part in fields["materials"]
-        ),
+        materials=tuple(_ingredient_of(part) for part in fields["materials"]),
         labour_cost=Decimal(fields["labour_cost"]["amount"]),
         overhead_cost=Decimal(fields["overhead_cost"]["amount"]),
         currency=fields["labour_cost"]["currency"],

@@ -18,10 +18,12 @@ from services.bottling.domain.commands import (
     ShortOfMaterials,
     decide_command,
 )
+from services.bottling.domain.concerns import QUALITY_PERCENT_MIN, concern_of, good_enough
 from services.bottling.domain.questions import DELAYS, Delays
 from services.bottling.domain.recipe import FieldProblem, Item, RecipeVersion, current_recipe, items_of
 from services.bottling.domain.replenishment import start_by_itself
 from services.bottling.operations.telling import Telling, save_and_tell
+from services.bottling.store import alerts as alert_store
 from services.bottling.store import batches as batch_store
 from services.bottling.store import items as item_store
 from services.bottling.store import recipes as recipe_store
@@ -111,9 +113,15 @@ def _no_recipe(request: PlanRequest) -> FieldProblem:
 
 
 async def command_batches(
-    tx: Transaction, requests: Sequence[BatchCommand], delays: Delays = DELAYS
+    tx: Transaction,
+    requests: Sequence[BatchCommand],
+    delays: Delays = DELAYS,
+    percent_min: int = QUALITY_PERCENT_MIN,
 ) -> list[CommandOutcome]:
-    """Carries out commands in their order, several for one batch too; asks and tells what follows from them."""
+    """Carries out commands in their order, several for one batch too; asks and tells what follows from them.
+
+    `percent_min` of the units produced are expected to be good.
+    """
     batches = await batch_store.lock_batches(tx, (request.batch_id for request in requests))
     checks = [request.request_id for request in requests if isinstance(request.command, Inspect)]
     known = await batch_store.known_inspections(tx, checks) if checks else set()
@@ -123,8 +131,24 @@ async def command_batches(
     await save_and_tell(tx, work.changed(), work.tellings, now, delays)
     if work.inspections:
         await batch_store.insert_inspections(tx, work.inspections)
+    await _tell_concerns(tx, work, percent_min)
     views = await read_batches(tx, sorted(batches))
     return [outcome or views[str(request.batch_id)] for outcome, request in zip(outcomes, requests, strict=True)]
+
+
+async def _tell_concerns(tx: Transaction, work: "_Work", percent_min: int) -> None:
+    """Alerts on what these commands gave cause for; a batch that came out well ends those on its product."""
+    found = [concern_of(batch, command, percent_min) for batch, command in work.accepted]
+    concerns = [(concern.kind, str(concern.batch.batch_id), concern.detail) for concern in found if concern is not None]
+    if concerns:
+        await alert_store.raise_alerts(tx, concerns, work.now)
+    good = [
+        telling.batch.batch_id
+        for telling in work.tellings
+        if telling.told == "batch.completed" and good_enough(telling.batch, percent_min)
+    ]
+    if good:
+        await alert_store.resolve_made_good(tx, good, work.now)
 
 
 class _Work:
@@ -133,7 +157,8 @@ class _Work:
     def __init__(self, batches: Mapping[UUID, Batch], now: datetime) -> None:
         self._before = dict(batches)
         self._batches = dict(batches)
-        self._now = now
+        self.now = now
+        self.accepted: list[tuple[Batch, Command]] = []
         self.tellings: list[Telling] = []
         self.inspections: list[Inspection] = []
 
@@ -145,20 +170,22 @@ class _Work:
         batch = self._batches.get(request.batch_id)
         if batch is None:
             return UnknownBatch(request.batch_id)
-        decision: Decision = decide_command(batch, request.command, self._now)
+        decision: Decision = decide_command(batch, request.command, self.now)
         if not isinstance(decision, Accepted):
             return decision
         if isinstance(request.command, Inspect):
             self.inspections.append(
-                Inspection(request.request_id, request.batch_id, self._now, request.actor, request.command)
+                Inspection(request.request_id, request.batch_id, self.now, request.actor, request.command)
             )
+        if decision.batch.revision != batch.revision:
+            self.accepted.append((decision.batch, request.command))
         self._accept(decision)
         return None
 
     def hear(self, snapshot: Snapshot, cause: UUID) -> None:
         """Takes over what inventory says of one of the batches, which may start by itself then."""
-        self._accept(hear(self._batches[UUID(snapshot.batch_id)], snapshot, self._now), cause)
-        started = start_by_itself(self._batches[UUID(snapshot.batch_id)], self._now)
+        self._accept(hear(self._batches[UUID(snapshot.batch_id)], snapshot, self.now), cause)
+        started = start_by_itself(self._batches[UUID(snapshot.batch_id)], self.now)
         if started is not None:
             self._accept(started, cause)
 

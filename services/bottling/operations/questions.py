@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.bottling.domain.questions import DELAYS, STUCK_AFTER, Delays, next_attempt_at
 from services.bottling.store import questions as question_store
-from services.bottling.store.alerts import raise_stuck
+from services.bottling.store.alerts import raise_alerts
 from services.bottling.store.batches import known_batches
 from services.bottling.store.questions import Question
 from shared.contracts.bottling import BatchSnapshot
@@ -30,14 +30,14 @@ async def ask_again(tx: Transaction, delays: Delays = DELAYS) -> int:
     if due:
         await question_store.postpone_questions(tx, _postponed(due, now, delays))
     if stuck := _stuck(due):
-        await raise_stuck(tx, stuck, now)
+        await raise_alerts(tx, stuck, now)
     return len(due)
 
 
-def _stuck(due: Sequence[Question]) -> list[tuple[str, str]]:
+def _stuck(due: Sequence[Question]) -> list[tuple[str, str, str]]:
     """One line on each batch whose question was told again too often."""
     return [
-        (str(question.batch_id), f"{question.type}: no answer from inventory")
+        ("saga_stuck", str(question.batch_id), f"{question.type}: no answer from inventory")
         for question in due
         if question.attempts + 1 >= STUCK_AFTER
     ]

@@ -12,6 +12,7 @@ from services.bottling.domain.batch import Answer, Batch, Material
 from services.bottling.domain.commands import Inspect
 from services.bottling.domain.cost import Cost
 from services.bottling.domain.recipe import recipe_of
+from services.bottling.domain.standard import Standard
 from services.bottling.store.recipes import recipe_text
 from shared.runtime.answers import encode
 from shared.runtime.transaction import Transaction
@@ -20,7 +21,8 @@ LOCK_BATCHES = """
 SELECT batch_id, recipe_id, recipe_version, recipe, plan_reason, asked, question_version, answer_version,
        answer_batch_version, answer_status, version, revision, reason, quantity_planned, quantity_produced,
        quantity_defective, planned_at, expected_completion_at, started_at, ended_at, lot_code, produced_on, expires_on,
-       cost_materials, cost_labour, cost_overhead, cost_total, cost_unit
+       cost_materials, cost_labour, cost_overhead, cost_total, cost_unit,
+       standard_unit, standard_total, variance_price, variance_usage, variance_yield
 FROM batches
 WHERE batch_id = ANY ($1::uuid[])
 ORDER BY batch_id
@@ -69,6 +71,7 @@ def _batch_of(row: Any, materials: tuple[Material, ...]) -> Batch:
         produced_on=row["produced_on"],
         expires_on=row["expires_on"],
         cost=_cost_of(row),
+        standard=_standard_of(row),
     )
 
 
@@ -84,29 +87,39 @@ def _cost_of(row: Any) -> Cost | None:
     return Cost(row["cost_materials"], row["cost_labour"], row["cost_overhead"], row["cost_total"], row["cost_unit"])
 
 
+def _standard_of(row: Any) -> Standard | None:
+    if row["standard_unit"] is None:
+        return None
+    causes = (row["variance_price"], row["variance_usage"], row["variance_yield"])
+    return Standard(row["standard_unit"], row["standard_total"], *causes)
+
+
 SAVE_BATCHES = """
 INSERT INTO batches (
     batch_id, product_id, recipe_id, recipe_version, recipe, status, materials_settled, asked, question_version,
     answer_version, answer_batch_version, answer_status, version, revision, reason, quantity_planned,
     quantity_produced, quantity_defective, planned_at, expected_completion_at, started_at, ended_at, lot_code,
-    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit, plan_reason
+    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit, plan_reason,
+    standard_unit, standard_total, variance_price, variance_usage, variance_yield
 )
 SELECT batch_id, product_id, recipe_id, recipe_version, recipe::jsonb, status, materials_settled, asked,
        question_version, answer_version, answer_batch_version, answer_status, version, revision, reason,
        quantity_planned, quantity_produced, quantity_defective, planned_at, expected_completion_at, started_at,
        ended_at, lot_code, produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit,
-       plan_reason
+       plan_reason, standard_unit, standard_total, variance_price, variance_usage, variance_yield
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::boolean[], $8::text[],
     $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::text[],
     $16::integer[], $17::integer[], $18::integer[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
     $22::timestamptz[], $23::text[], $24::date[], $25::date[], $26::numeric[], $27::numeric[], $28::numeric[],
-    $29::numeric[], $30::numeric[], $31::text[]
+    $29::numeric[], $30::numeric[], $31::text[], $32::numeric[],
+    $33::numeric[], $34::numeric[], $35::numeric[], $36::numeric[]
 ) AS saved (
     batch_id, product_id, recipe_id, recipe_version, recipe, status, materials_settled, asked, question_version,
     answer_version, answer_batch_version, answer_status, version, revision, reason, quantity_planned,
     quantity_produced, quantity_defective, planned_at, expected_completion_at, started_at, ended_at, lot_code,
-    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit, plan_reason
+    produced_on, expires_on, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit, plan_reason,
+    standard_unit, standard_total, variance_price, variance_usage, variance_yield
 )
 ORDER BY batch_id
 ON CONFLICT (batch_id) DO UPDATE
@@ -133,7 +146,12 @@ SET status = excluded.status,
     cost_labour = excluded.cost_labour,
     cost_overhead = excluded.cost_overhead,
     cost_total = excluded.cost_total,
-    cost_unit = excluded.cost_unit
+    cost_unit = excluded.cost_unit,
+    standard_unit = excluded.standard_unit,
+    standard_total = excluded.standard_total,
+    variance_price = excluded.variance_price,
+    variance_usage = excluded.variance_usage,
+    variance_yield = excluded.variance_yield
 """
 
 
@@ -144,7 +162,7 @@ async def save_batches(tx: Transaction, batches: Sequence[Batch]) -> None:
 
 
 def _batch_row(batch: Batch) -> tuple[Any, ...]:
-    answer, cost = batch.answer, batch.cost
+    answer, cost, standard = batch.answer, batch.cost, batch.standard
     return (
         batch.batch_id,
         batch.recipe.product_id,
@@ -171,7 +189,12 @@ def _batch_row(batch: Batch) -> tuple[Any, ...]:
         batch.expires_on,
         *((cost.materials, cost.labour, cost.overhead, cost.total, cost.unit) if cost else (None,) * 5),
         batch.plan_reason,
+        *(_standard_row(standard) if standard else (None,) * 5),
     )
+
+
+def _standard_row(standard: Standard) -> tuple[Any, ...]:
+    return standard.unit, standard.total, standard.price, standard.usage, standard.loss
 
 
 SAVE_MATERIALS = """

@@ -1,6 +1,6 @@
 """Batches as clients see them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from services.bottling.domain.commands import Measure
 from services.bottling.domain.cost import at_least_four_places
 from services.bottling.views.reading import Reader
 
@@ -15,6 +16,7 @@ READ_BATCHES = """
 SELECT batch_id, product_id, recipe_id, recipe_version, status, plan_reason, reason, quantity_planned,
        quantity_produced, quantity_defective, quantity_good, materials_settled, lot_code, expected_completion_at,
        started_at, ended_at, revision, cost_materials, cost_labour, cost_overhead, cost_total, cost_unit,
+       standard_unit, standard_total, variance_price, variance_usage, variance_yield,
        recipe -> 'labour_cost' ->> 'currency' AS currency,
        coalesce(answer_batch_version >= question_version, false) AS answered,
        (SELECT json_agg(json_build_object(
@@ -67,7 +69,7 @@ def _body(row: Any) -> dict[str, Any]:
         "quantity_good": row["quantity_good"],
         "materials": orjson.loads(row["materials"] or "[]"),
         "materials_settled": row["materials_settled"],
-        "inspections": orjson.loads(row["inspections"] or "[]"),
+        "inspections": [_inspection(found) for found in orjson.loads(row["inspections"] or "[]")],
         "cost": _cost(row),
         "lot_code": row["lot_code"],
         "expected_completion_at": row["expected_completion_at"],
@@ -75,6 +77,15 @@ def _body(row: Any) -> dict[str, Any]:
         "ended_at": row["ended_at"],
         "version": row["revision"],
     }
+
+
+def _inspection(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "measures": [{**measure, "within_limits": _within(measure)} for measure in found["measures"]]}
+
+
+def _within(measure: dict[str, Any]) -> bool:
+    low, high = (None if measure[name] is None else Decimal(measure[name]) for name in ("low", "high"))
+    return Measure(measure["name"], Decimal(measure["value"]), low, high).within
 
 
 def _cost(row: Any) -> dict[str, Any] | None:
@@ -90,8 +101,15 @@ def _cost(row: Any) -> dict[str, Any] | None:
         "overhead": money(row["cost_overhead"]),
         "total": money(row["cost_total"]),
         "unit": money(row["cost_unit"]),
-        "standard_unit": None,
+        "standard_unit": None if row["standard_unit"] is None else money(row["standard_unit"]),
+        "variance": None if row["standard_unit"] is None else _variance(row, money),
     }
+
+
+def _variance(row: Any, money: Callable[[Decimal], dict[str, str]]) -> dict[str, Any]:
+    """What the batch cost more than its good units should have, by cause; less is negative."""
+    causes = {cause: money(row[f"variance_{cause}"]) for cause in ("price", "usage", "yield")}
+    return {**causes, "total": money(row["cost_total"] - row["standard_total"])}
 
 
 LIST_BATCHES = """

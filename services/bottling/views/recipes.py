@@ -5,6 +5,9 @@ from typing import Any
 
 import orjson
 
+from services.bottling.domain.cost import to_four_places
+from services.bottling.domain.recipe import Recipe, fields_of, recipe_of
+from services.bottling.domain.standard import standard_unit_cost
 from services.bottling.views.reading import Reader
 
 READ_RECIPE = """
@@ -43,5 +46,12 @@ async def list_recipes(
 
 
 def _body(row: Any) -> dict[str, Any]:
-    recipe = orjson.loads(row["recipe"])
-    return {"recipe_id": row["recipe_id"], **recipe, "version": row["version"], "created_at": row["created_at"]}
+    return recipe_body(row["recipe_id"], row["version"], recipe_of(orjson.loads(row["recipe"])), row["created_at"])
+
+
+def recipe_body(recipe_id: str, version: int, recipe: Recipe, created_at: datetime) -> dict[str, Any]:
+    """A version of a recipe as it was written down, and what a unit costs by it."""
+    unit = standard_unit_cost(recipe)
+    cost = None if unit is None else {"amount": format(to_four_places(unit), "f"), "currency": recipe.currency}
+    fields = fields_of(recipe)
+    return {"recipe_id": recipe_id, **fields, "standard_unit": cost, "version": version, "created_at": created_at}

@@ -97,7 +97,7 @@ async def test_a_batch_forward_to_its_good_units(plant: Plant) -> None:
             "at": checked.json()["inspections"][0]["at"],
             "actor": "ann",
             **CHECK,
-            "measures": [{"name": "fill", "value": "49.8", "low": None, "high": None}],
+            "measures": [{"name": "fill", "value": "49.8", "low": None, "high": None, "within_limits": True}],
         }
     ]
     asked = await plant.post(f"{path}/consumption", {"materials": [{"material_id": "perfume", "consumed": 520}]})
@@ -115,6 +115,7 @@ async def test_a_batch_forward_to_its_good_units(plant: Plant) -> None:
         "total": _euro("62.0000"),
         "unit": _euro("7.7500"),
         "standard_unit": None,
+        "variance": None,
     }
     assert types(await plant.told(batch["batch_id"])) == [
         ("batch.planned", 1),

@@ -17,12 +17,13 @@ async def test_a_recipe_is_shown_as_it_was_written_down(plant: Plant) -> None:
     assert shown == {
         **RECIPE,
         "materials": [
-            {"material_id": "perfume", "quantity_per_unit": "50", "waste_percent": "2"},
-            {"material_id": "bottle", "quantity_per_unit": "1", "waste_percent": "0"},
+            {"material_id": "perfume", "quantity_per_unit": "50", "waste_percent": "2", "standard_price": None},
+            {"material_id": "bottle", "quantity_per_unit": "1", "waste_percent": "0", "standard_price": None},
         ],
         "overhead_cost": {"amount": "0.25", "currency": "EUR"},
         "replenishment": "off",
         "batch_size": None,
+        "standard_unit": None,
         "version": 1,
         "created_at": shown["created_at"],
     }

@@ -9,6 +9,7 @@ from asyncpg import UniqueViolationError
 from shared.contracts.envelope import Event
 from tests.component.bottling.conftest import RECIPE, Plant
 
+ASYNC = {"Prefer": "respond-async"}
 COPY = """
 INSERT INTO batches (
     batch_id, product_id, recipe_id, recipe_version, recipe, status, asked, question_version, version, revision,
@@ -90,6 +91,8 @@ async def test_materials_and_products_without_a_recipe_are_not_bottled(plant: Pl
     await plant.know(("GOLD", "product", True))
     assert await _needs(plant, 1, 20, item_id="perfume", item_kind="material") == 0
     assert await _needs(plant, 1, 20, item_id="GOLD") == 0
+    async with plant.database.reading() as connection:
+        assert await connection.fetchval("SELECT array_agg(product_id) FROM needs") == ["GOLD"]
     await plant.know(("ROSE-50", "product", False), version=2)
     assert await _needs(plant, 1, 20) == 0
     assert await _brief(plant) == []
@@ -238,6 +241,27 @@ async def test_needs_are_told_while_batches_are_planned_and_none_is_planned_twic
     await asyncio.gather(tell(range(1, 20, 2)), tell(range(2, 21, 2)), plan(), plan())
     await plant.tick("propose_batches")
     assert await _brief(plant) == [("planned", 40, "replenishment")]
+
+
+@pytest.mark.parametrize("first", ["start", "tick"])
+async def test_a_start_and_a_growing_need_at_once_bring_what_is_needed_and_no_more(plant: Plant, first: str) -> None:
+    await _recipe(plant, "plan")
+    await _needs(plant, 1, 20)
+    [batch] = await _batches(plant)
+    await plant.say(batch, "reserved", 1)
+    await plant.deliver(_low(plant, 2, 10, incoming=20, queued=30, status="open"))
+
+    async def start() -> Any:
+        return await plant.twin.post(f"/api/bottling/batches/{batch['batch_id']}/start", headers=ASYNC)
+
+    async def tick() -> Any:
+        return await plant.tick("propose_batches")
+
+    await asyncio.gather(*((start(), tick()) if first == "start" else (tick(), start())))
+    assert await plant.tick("propose_batches") == 0
+    assert sum(planned for _, planned, _ in await _brief(plant)) == 30
+    versions = [version for _, version, _ in await plant.told(batch["batch_id"])]
+    assert versions == list(range(1, len(versions) + 1))
 
 
 async def test_a_second_proposal_of_a_product_is_refused_by_the_schema(plant: Plant) -> None:
