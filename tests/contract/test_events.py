@@ -120,5 +120,15 @@ def test_an_order_from_upstream_needs_no_headers_and_its_repeat_has_the_same_id(
     assert first.subject == "shop:A-1"
 
 
+@pytest.mark.parametrize("name", ["source", "external_id", "customer_id", "items", "shipping_address"])
+def test_an_order_from_upstream_without_its_identity_cannot_be_read(name: str) -> None:
+    whole = json.loads((SAMPLES / "0.1.0" / "order.submitted.json").read_bytes())
+    for value in ({}, {name: None}):
+        raw = json.dumps({key: said for key, said in whole.items() if key != name} | value).encode()
+        with pytest.raises(Unreadable) as refusal:
+            read("order.submitted", raw, [])
+        assert (refusal.value.reason, name in refusal.value.error) == ("invalid_schema", True)
+
+
 def test_the_generated_documents_are_up_to_date() -> None:
     assert documents.main(["--check"]) == 0

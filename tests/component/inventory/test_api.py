@@ -97,12 +97,15 @@ async def test_a_receipt_with_its_key_is_received_once(client: httpx.AsyncClient
     [
         ("/receipts", {"item_id": "NONE", "quantity": 1, "supplier_lot": "S", "unit_cost": COST}, "/item_id"),
         ("/receipts", {"item_id": "P", "quantity": 0, "supplier_lot": "S", "unit_cost": COST}, "/quantity"),
+        ("/receipts", {"item_id": "P", "quantity": 1.5, "supplier_lot": "S", "unit_cost": COST}, "/quantity"),
+        ("/receipts", {"item_id": "P", "quantity": "5", "supplier_lot": "S", "unit_cost": COST}, "/quantity"),
         (
             "/receipts",
             {"item_id": "P", "quantity": 1, "supplier_lot": "S", "unit_cost": {**COST, "currency": "USD"}},
             "/unit_cost/currency",
         ),
         ("/counts", {"item_id": "P", "counted": 1, "version": 99, "reason": "x"}, "/version"),
+        ("/counts", {"item_id": "P", "counted": 1, "version": 1}, "/reason"),
         ("/adjustments", {"item_id": "P", "quantity": 1}, "/reason"),
         ("/products", {"product_id": "a b", "name": "x"}, "/product_id"),
         ("/materials", {"material_id": "M", "name": "x", "unit": "l"}, "/unit"),

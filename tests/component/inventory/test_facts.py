@@ -1,5 +1,10 @@
 """Facts on a real Postgres: shipments, short picks, counts, adjustments; never refused, each applied once."""
 
+from dataclasses import replace
+from decimal import Decimal
+
+from services.inventory.operations.stock import Adjustment, Count, Receipt, adjust, count, receive
+from shared.runtime.clock import new_id
 from tests.component.inventory.warehouse import Warehouse, new, only
 
 
@@ -185,4 +190,43 @@ async def test_cancelled_units_that_shipped_all_the_same_are_no_longer_cancelled
     await warehouse.hear(warehouse.shipped(one, ("P", 2)))
     assert await warehouse.line(one, "P") == (5, 0, 0, 2, 3)
     assert await warehouse.levels("P") == (3, 0, 0, 0)
+    await warehouse.is_true()
+
+
+async def test_a_short_pick_told_again_by_another_event_counts_once(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 5)
+    one = new()
+    await warehouse.hear(warehouse.created(one, ("P", 3), confirm=True))
+    told = warehouse.short(one, "P", 1)
+    await warehouse.hear(told)
+    await warehouse.hear(replace(told, id=new_id()))
+    assert await warehouse.levels("P") == (5, 3, 1, 0)
+
+
+async def test_what_staff_did_is_done_once_however_often_it_is_tried(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 10)
+    receipt = Receipt(new_id(), new_id(), "P", 5, "S-1", Decimal("2.5"), None, None, "ann")
+    adjustment = Adjustment(new_id(), "P", -1, "broken", "ann")
+    version = (await warehouse.level("P"))["version"]
+    counted = Count(new_id(), "P", 8, version, "cycle", "ann")
+    for _ in range(2):
+        async with warehouse.database.transaction() as tx:
+            await receive(tx, warehouse.house, [receipt])
+            await adjust(tx, warehouse.house, [adjustment])
+            await count(tx, warehouse.house, [counted])
+    assert await warehouse.entries("P") == ["receipt +10", "receipt +5", "adjust -1", "count -2"]
+    await warehouse.is_true()
+
+
+async def test_of_many_holds_the_least_urgent_and_newest_give_first(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 6)
+    keen, old, newest = new(), new(), new()
+    await warehouse.hear(warehouse.created(keen, ("P", 2), priority=9, confirm=True))
+    await warehouse.hear(warehouse.created(old, ("P", 2), confirm=True))
+    await warehouse.hear(warehouse.created(newest, ("P", 2), confirm=True))
+    await warehouse.hear(warehouse.shipped(new(), ("P", 1)))
+    assert [(await warehouse.line(one, "P"))[1] for one in (keen, old, newest)] == [2, 2, 1]
+    await warehouse.count("P", 2)
+    assert [(await warehouse.line(one, "P"))[1] for one in (keen, old, newest)] == [2, 0, 0]
+    assert "found" not in " ".join(await warehouse.entries("P"))
     await warehouse.is_true()

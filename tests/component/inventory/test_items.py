@@ -94,11 +94,12 @@ async def test_levels_of_what_moved_are_told_once_and_only_the_newest(warehouse:
     assert [level[name] for name in names] == ["product", 10, 10, 0, 0, 10, 2, 8]
 
 
-def test_levels_are_told_twice_a_second_at_most() -> None:
+def test_the_times_that_are_promised_are_the_defaults() -> None:
     settings = InventorySettings(
         postgres_dsn="postgresql://nobody@127.0.0.1:1/x", kafka="unused:1", jwt_secret="s" * 32
     )
-    assert settings.level_seconds == 0.5
+    assert (settings.hold_seconds, settings.confirmed_seconds) == (15 * 60, 7 * 86_400)
+    assert (settings.late_confirm_seconds, settings.level_seconds) == (86_400, 0.5)
 
 
 async def test_what_is_shown_comes_from_the_books_at_the_time_it_tells(

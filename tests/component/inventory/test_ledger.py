@@ -85,6 +85,7 @@ async def test_an_item_is_read_page_by_page_by_time_and_by_reference(
     await warehouse.item("Q", 10)
     await warehouse.hear(warehouse.created(order_id, ("P", 2), ("Q", 1), confirm=True))
     await warehouse.hear(warehouse.shipped(order_id, ("P", 2), ("Q", 1)))
+    await warehouse.receive("Q", 1)
 
     async def read(query: str) -> list[str]:
         found: list[str] = []
@@ -99,7 +100,7 @@ async def test_an_item_is_read_page_by_page_by_time_and_by_reference(
     assert await read("item_id=P") == of_p
     assert await read(f"item_id=P&reference={order_id}") == of_p[:2]
     assert sorted(await read(f"reference={order_id}")) == ["P reserve +2", "P sale -2", "Q reserve +1", "Q sale -1"]
-    assert len(await read("")) == 6
+    assert len(await read("")) == 7
     now = datetime.now(UTC).isoformat().replace("+", "%2B")
     assert await read(f"item_id=P&from={now}") == []
     assert await read(f"item_id=P&to={now}") == of_p

@@ -1,6 +1,8 @@
 """Questions of orders on a real Postgres: forward, each way back, early, late, twice."""
 
-from tests.component.inventory.warehouse import Warehouse, new, only
+from datetime import timedelta
+
+from tests.component.inventory.warehouse import START, Warehouse, new, only
 
 
 async def test_an_order_is_held_confirmed_and_shipped(warehouse: Warehouse) -> None:
@@ -41,6 +43,27 @@ async def test_a_short_order_under_reject_takes_nothing_and_is_told_why(warehous
     assert answer["lines"][1]["shortage"] is None
     assert await warehouse.levels("P") == (3, 0, 0, 0)
     assert await warehouse.entries("P") == ["receipt +3"]
+
+
+async def test_a_shortage_tells_what_is_available_not_what_is_in_stock(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 10)
+    await warehouse.hear(warehouse.created(new(), ("P", 6), confirm=True))
+    await warehouse.told()
+    await warehouse.hear(warehouse.created(new(), ("P", 5)))
+    shortage = only(await warehouse.told())["lines"][0]["shortage"]
+    assert (shortage["available"], shortage["requested"]) == (4, 5)
+    assert await warehouse.levels("P") == (10, 6, 0, 0)
+
+
+async def test_the_day_of_a_shortage_counts_those_who_wait_already(warehouse: Warehouse) -> None:
+    await warehouse.item("P")
+    due = START + timedelta(days=400)
+    await warehouse.hear(warehouse.batch("batch.started", new(), status="in_progress", expected=due))  # ten units
+    await warehouse.hear(warehouse.created(new(), ("P", 8), on_shortage="backorder"))
+    await warehouse.told()
+    for quantity, basis in ((2, "batch"), (3, "lead_days")):
+        await warehouse.hear(warehouse.created(new(), ("P", quantity)))
+        assert only(await warehouse.told())["lines"][0]["shortage"]["expected_basis"] == basis
 
 
 async def test_an_unknown_an_inactive_product_and_a_material_are_refused(warehouse: Warehouse) -> None:
@@ -129,6 +152,18 @@ async def test_cancelling_some_units_gives_up_the_queued_ones_first(warehouse: W
     assert await warehouse.line(one, "P") == (5, 2, 0, 0, 3)
     assert await warehouse.levels("P") == (3, 2, 0, 0)
     assert (await warehouse.types())[-1] == "stock.released active cancelled"
+
+
+async def test_units_of_a_line_that_are_given_up_go_to_the_queue_in_the_same_transaction(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 5)
+    one, two = new(), new()
+    await warehouse.hear(warehouse.created(one, ("P", 5)))
+    await warehouse.hear(warehouse.created(two, ("P", 3), on_shortage="backorder"))
+    await warehouse.hear(warehouse.cancel(one, ("P", 5, 0, 2), closed=False, version=2))
+    assert await warehouse.line(one, "P") == (5, 3, 0, 0, 2)
+    assert await warehouse.line(two, "P") == (3, 2, 1, 0, 0)
+    assert await warehouse.go_on() == 0
+    await warehouse.is_true()
 
 
 async def test_a_cancel_before_its_order_leaves_a_closed_row(warehouse: Warehouse) -> None:

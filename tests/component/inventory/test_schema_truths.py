@@ -106,6 +106,17 @@ async def test_nothing_counts_twice(warehouse: Warehouse, statement: str) -> Non
             await tx.execute(statement)
 
 
+async def test_available_units_are_computed_and_cannot_be_written(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 10)
+    for statement in ("UPDATE stock SET available = 10", "INSERT INTO stock (item_id, available) VALUES ('Q', 1)"):
+        with pytest.raises(asyncpg.GeneratedAlwaysError):
+            async with warehouse.database.transaction() as tx:
+                await tx.execute(statement)
+    async with warehouse.database.transaction() as tx:
+        await tx.execute("UPDATE stock SET reserved = 3, held = 2")
+    assert (await warehouse.level("P"))["available"] == 5
+
+
 @pytest.mark.parametrize("statement", ["UPDATE ledger SET quantity = 1", "DELETE FROM ledger", "TRUNCATE ledger"])
 async def test_the_ledger_is_append_only(warehouse: Warehouse, statement: str) -> None:
     await warehouse.item("P", 10)

@@ -129,6 +129,7 @@ async def test_what_only_inventory_finds_unknown_is_409(shop: Shop) -> None:
         ({"items": []}, "/items"),
         ({"items": [{"product_id": "rose", "quantity": 0}]}, "/items/0/quantity"),
         ({"items": [{"product_id": "rose", "quantity": "5"}]}, "/items/0/quantity"),
+        ({"items": [{"product_id": "rose", "quantity": 1.5}]}, "/items/0/quantity"),
         ({"items": [{"product_id": "rose", "quantity": 1, "colour": "red"}]}, "/items/0/colour"),
         ({"items": [{"product_id": "nobody", "quantity": 1}]}, "/items/0/product_id"),
         ({"items": [{"product_id": "wax", "quantity": 1}]}, "/items/0/product_id"),

@@ -212,6 +212,8 @@ async def test_items_are_cancelled_in_all_so_a_repeat_changes_nothing(shop: Shop
         response = await shop.put(order_id, "cancel", wanted)
         assert response.json()["cancelled"] == [{"product_id": "rose", "quantity": 2}]
     assert await shop.names(order_id) == ["created", "cancelled"]
+    more = await shop.put(order_id, "cancel", {"items": [{"product_id": "rose", "quantity": 3}]})
+    assert more.json()["cancelled"] == [{"product_id": "rose", "quantity": 3}]
     for items in ([{"product_id": "rose", "quantity": 6}], [{"product_id": "lily", "quantity": 1}], []):
         assert (await shop.put(order_id, "cancel", {"items": items})).status_code == 422
 
@@ -238,6 +240,28 @@ async def test_an_order_of_upstream_is_accepted_once(shop: Shop) -> None:
     [one] = (await shop.get("?source=shop&external_id=1"))["items"]
     steps = [step["event"] for step in (await shop.get(f"/{one['order_id']}/history"))["items"]]
     assert steps == ["order.submitted", "order.created", "order.submitted", "order.submitted"]
+
+
+async def test_every_event_of_an_order_of_upstream_tells_its_source_and_number(shop: Shop) -> None:
+    await shop.deliver(
+        submitted("1", on_shortage="backorder"), submitted("2"), submitted("3"), submitted("4", items=[])
+    )
+    orders = {item["external_id"]: item["order_id"] for item in (await shop.get())["items"]}
+    first, late, closed = (orders[number] for number in "123")
+    await shop.deliver(shop.stock(first, "backordered", "active", 1, ("rose", {"backordered": 5})))
+    await shop.put(first, "confirm")
+    await shop.deliver(shop.stock(first, "confirmed", "confirmed", 3, held()))
+    await shop.put(first, "cancel", {"items": [{"product_id": "rose", "quantity": 1}]})
+    await shop.deliver(shop.shipped(first, "s-1", ("rose", {"shipped": 5})))
+    await shop.deliver(shop.fulfillment(first, "cancelled", 6, ("rose", {"shipped": 5})))
+    await shop.deliver(shop.stock(late, "released", "expired", 1, ("rose", {}), reason="expired"))
+    await shop.put(closed, "cancel")
+    told = await shop.told()
+    names = {"created", "backordered", "confirmation_requested", "confirmed", "ready", "cancellation_requested"}
+    names |= {"fulfilled", "expired", "cancelled", "rejected"}
+    assert {type.removeprefix("order.") for type, _, _ in told} == names
+    assert {(payload["source"], payload["external_id"]) for _, _, payload in told} == {("shop", one) for one in "1234"}
+    assert all(orders[payload["external_id"]] == payload["order_id"] for _, _, payload in told)
 
 
 async def test_the_same_order_of_upstream_in_two_transactions_is_one_order(shop: Shop) -> None:
