@@ -151,7 +151,9 @@ async def test_cancelling_some_units_gives_up_the_queued_ones_first(warehouse: W
     await warehouse.hear(warehouse.cancel(one, ("P", 5, 0, 3), closed=False, version=2))
     assert await warehouse.line(one, "P") == (5, 2, 0, 0, 3)
     assert await warehouse.levels("P") == (3, 2, 0, 0)
-    assert (await warehouse.types())[-1] == "stock.released active cancelled"
+    told, released = (await warehouse.told())[-1]
+    assert (told, released["reason"]) == ("stock.released", "cancelled")
+    assert released["released"] == [{"product_id": "P", "quantity": 1}]
 
 
 async def test_units_of_a_line_that_are_given_up_go_to_the_queue_in_the_same_transaction(warehouse: Warehouse) -> None:

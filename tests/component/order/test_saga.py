@@ -111,6 +111,8 @@ async def test_a_confirmation_waits_for_inventory(shop: Shop) -> None:
     await shop.deliver(shop.stock(order_id, "reserved", "active", 1, held()))
     pending = await shop.put(order_id, "confirm")
     assert (pending.status_code, pending.json()["stock_confirmed"]) == (202, None)
+    unanswered = await shop.put(order_id, "confirm", prefer="wait=1")
+    assert (unanswered.status_code, unanswered.json()["stock_confirmed"]) == (202, None)
     asked = asyncio.create_task(shop.put(order_id, "confirm", prefer="wait=10"))
     await shop.deliver(shop.stock(order_id, "confirmed", "confirmed", 2, held()))
     response = await asked

@@ -123,8 +123,8 @@ def test_lines_of_one_product_are_one_at_its_first_mention() -> None:
 
 
 def test_half_a_step_of_a_price_is_rounded_up() -> None:
-    items = [DraftItem("rose", 1, Decimal("0.0001"), "EUR"), DraftItem("rose", 1, Decimal("0.0002"), "EUR")]
-    assert mean_price(items) == Decimal("0.0002")
+    items = [DraftItem("rose", 1, Decimal("0.0002"), "EUR"), DraftItem("rose", 1, Decimal("0.0003"), "EUR")]
+    assert mean_price(items) == Decimal("0.0003")
 
 
 prices = st.decimals(min_value=0, max_value=10**6, places=4)
