@@ -10,6 +10,7 @@ from tests.structure.house import ROOT, SERVICES, Module, modules, room
 
 STDLIB = sys.stdlib_module_names
 CLOCKS_AND_DICE = ("datetime.now(", "utcnow(", "time.time(", "uuid4(", "uuid1(", "random.", "os.environ", "os.getenv")
+OUTSIDE = {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "subprocess", "sys", "threading", "time"}
 
 
 def test_the_layers_hold() -> None:
@@ -36,6 +37,7 @@ def test_rules_import_only_the_standard_library(module: Module) -> None:
 @pytest.mark.parametrize("module", _pure_rooms(), ids=lambda module: module.name)
 def test_rules_have_no_clock_no_dice_and_no_input(module: Module) -> None:
     assert [word for word in CLOCKS_AND_DICE if word in module.text] == []
+    assert OUTSIDE & {name.split(".")[0] for name in module.imported()} == set()
     assert "async def" not in module.text
 
 
