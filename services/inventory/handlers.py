@@ -102,6 +102,7 @@ def expect_batches(work: Work, event: Event[BatchSnapshot]) -> None:
             open=data.status in OPEN_BATCHES,
             expected_at=data.expected_completion_at,
             version=event.version,
+            cause=str(event.id),
         )
     )
 

@@ -1,9 +1,7 @@
 """What products need, as inventory told it last, and what of it no batch is to bring."""
 
-from collections.abc import Mapping, Sequence
-from uuid import UUID
+from collections.abc import Sequence
 
-from services.bottling.domain.batch import Batch
 from services.bottling.domain.replenishment import Need, Supply
 from services.bottling.store.batches import lock_batches
 from shared.runtime.transaction import Transaction
@@ -99,15 +97,11 @@ CROSS JOIN LATERAL (
 
 
 async def lock_supply(tx: Transaction, product_ids: Sequence[str]) -> dict[str, Supply]:
-    """What is to come of each product, whose need must be locked; its proposal is locked."""
+    """What is to come of each product, whose need must be locked; its proposal, which may have started, is locked."""
     found = await tx.fetch(FIND_PROPOSALS, list(product_ids))
-    proposals = _growing(await lock_batches(tx, (row["batch_id"] for row in found)))
+    locked = await lock_batches(tx, (row["batch_id"] for row in found))
+    proposals = {batch.recipe.product_id: batch for batch in locked.values()}
     return {
         row["product_id"]: Supply(row["open_units"], row["ended"], proposals.get(row["product_id"]))
         for row in await tx.fetch(READ_SUPPLY, list(product_ids))
     }
-
-
-def _growing(batches: Mapping[UUID, Batch]) -> dict[str, Batch]:
-    """Those, by product, whose start nobody has asked for since they were found."""
-    return {batch.recipe.product_id: batch for batch in batches.values() if batch.asked == "plan"}

@@ -47,6 +47,7 @@ class Telling:
     taken: ShortfallReason | None = None
     deductions: list[Deduction] = field(default_factory=list)
     unheld: bool = False
+    dated: bool = False
 
 
 @dataclass(slots=True)
@@ -206,6 +207,14 @@ class Shelf:
             if claim.kind == "batch" and claim.status == "confirmed":
                 by = claim.expires_at or self.now + timedelta(seconds=self.terms.confirmed_seconds)
                 claim.expires_at = by if claim.whole else None
+
+    def date_anew(self, causes: Mapping[str, str | None]) -> None:
+        """Orders that wait for these items, as far as their queues were loaded, are told by when they can be had."""
+        for claim in self.claims.values() if causes else ():
+            waits = [line.item_id for line in claim.lines.values() if line.backordered > 0 and line.item_id in causes]
+            if waits and claim.kind == "order":
+                self.cause = causes[waits[0]]
+                self.telling(claim).dated = True
 
     # rule 4: facts
 

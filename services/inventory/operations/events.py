@@ -46,6 +46,7 @@ class BatchNews:
     open: bool
     expected_at: datetime | None
     version: int
+    cause: str | None = None
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ async def take_in(tx: Transaction, house: House, work: Work) -> None:
     decide_short_picks(shelf, work.short_picks)
     decide_batch_questions(shelf, batch_questions)
     decide_questions(shelf, questions)
-    await _hear_of_batches(tx, shelf.levels, work.batch_news)
+    shelf.date_anew(await _hear_of_batches(tx, shelf.levels, work.batch_news))
     await save(tx, house, shelf)
 
 
@@ -118,6 +119,7 @@ def _scope(work: Work, questions: Sequence[OrderQuestion], batch_questions: Sequ
         scope.items |= items
         scope.freeing |= {line.item_id for line in question.lines if line.cancelled or question.closed}
     scope.items |= {news.item_id for news in work.batch_news}
+    scope.freeing |= {news.item_id for news in work.batch_news}
     return scope
 
 
@@ -146,8 +148,13 @@ async def _receive(tx: Transaction, shelf: Shelf, completions: Sequence[Completi
     await level_rows.add_costs(tx, costs)
 
 
-async def _hear_of_batches(tx: Transaction, levels: dict[str, Level], news: Sequence[BatchNews]) -> None:
-    """Keeps the newest of each batch, and has the levels of its product told anew, and what it still needs."""
+async def _hear_of_batches(
+    tx: Transaction, levels: dict[str, Level], news: Sequence[BatchNews]
+) -> dict[str, str | None]:
+    """Keeps the newest of each batch, and has the levels of its product told anew, and what it still needs.
+
+    Returns the items of which other units are to come, or on another day, and what told it.
+    """
     newest_news: dict[str, BatchNews] = {}
     for heard in news:
         known_news = newest_news.get(heard.batch_id)
@@ -157,8 +164,9 @@ async def _hear_of_batches(tx: Transaction, levels: dict[str, Level], news: Sequ
         (heard.batch_id, heard.item_id, heard.quantity, heard.open, heard.expected_at, heard.version)
         for heard in newest_news.values()
     ]
-    await facts.save_incoming(tx, rows)
+    moved = await facts.save_incoming(tx, rows)
     for heard in newest_news.values():
         if heard.item_id in levels:
             level = levels[heard.item_id]
             level.moved, level.remind = True, level.remind or not heard.open
+    return {heard.item_id: heard.cause for heard in newest_news.values() if heard.item_id in moved}

@@ -169,6 +169,8 @@ def _tell_order(tx: Transaction, claim: Claim, telling: Telling, stock: _Stock) 
     if telling.unheld or (telling.newly_held and telling.answers is None and telling.taken is None):
         reason = "shipped_unheld" if telling.unheld else "backorder_filled"
         tx.publish(told.StockReserved(**stock.next(), reason=reason), version=claim.version, cause=cause)
+    elif telling.dated and telling.answers is None and telling.taken is None and not telling.expired:
+        tx.publish(told.StockBackordered(**stock.next(), reason="date_changed"), version=claim.version, cause=cause)
 
 
 def _answer(claim: Claim, telling: Telling, stock: _Stock) -> told.StockSnapshot:

@@ -70,13 +70,25 @@ ON CONFLICT (batch_id) DO UPDATE
 SET item_id = EXCLUDED.item_id, quantity = EXCLUDED.quantity, open = EXCLUDED.open,
     expected_at = EXCLUDED.expected_at, version = EXCLUDED.version
 WHERE batches.version < EXCLUDED.version
+RETURNING item_id,
+    (CASE WHEN old.open THEN old.quantity END, CASE WHEN old.open THEN (old.expected_at AT TIME ZONE 'UTC')::date END)
+    IS DISTINCT FROM
+    (CASE WHEN new.open THEN new.quantity END, CASE WHEN new.open THEN (new.expected_at AT TIME ZONE 'UTC')::date END)
+    AS moved
 """
 
 
-async def save_incoming(tx: Transaction, batches: Sequence[tuple[str, str, int, bool, datetime | None, int]]) -> None:
-    """The newest that is known of each batch: item, units, open, expected, version."""
-    if batches:
-        await tx.execute(SAVE_INCOMING, *([*column] for column in zip(*batches, strict=True)))
+async def save_incoming(
+    tx: Transaction, batches: Sequence[tuple[str, str, int, bool, datetime | None, int]]
+) -> set[str]:
+    """The newest that is known of each batch: item, units, open, expected, version.
+
+    Returns the items of which other units are to come, or on another day, than was known.
+    """
+    if not batches:
+        return set()
+    rows = await tx.fetch(SAVE_INCOMING, *([*column] for column in zip(*batches, strict=True)))
+    return {row["item_id"] for row in rows if row["moved"]}
 
 
 INSERT_RECEIPTS = """

@@ -89,6 +89,17 @@ async def test_a_need_that_grew_is_told_again_once(warehouse: Warehouse) -> None
     assert await warehouse.needs("P") == [("raised", "stockout", 0, 8), ("open", "stockout", 0, 12)]
 
 
+async def test_a_shelf_that_goes_on_falling_is_told_again_and_one_that_rises_is_not(warehouse: Warehouse) -> None:
+    await warehouse.item("P", 6, reorder_point=5)
+    await warehouse.adjust("P", -1)
+    assert await warehouse.remind() == 0
+    await warehouse.adjust("P", -2)
+    assert [await warehouse.remind() for _ in range(2)] == [1, 0]
+    await warehouse.receive("P", 1)
+    assert await warehouse.remind() == 0
+    assert (await warehouse.needs("P"))[-2:] == [("raised", "low_stock", 5, 5), ("open", "low_stock", 3, 7)]
+
+
 async def test_what_is_on_its_way_is_not_suggested_again(warehouse: Warehouse) -> None:
     await warehouse.item("P", kind="product", reorder_point=6)
     await warehouse.hear(warehouse.batch("batch.planned", new(), expected=START))
