@@ -65,6 +65,8 @@ async def test_a_value_outside_its_limits_is_kept_and_raises_an_alert(plant: Pla
     assert found["quantity_good"] == 10
     detail = f"fill is {value} (low 49.5, high 50.5)"
     assert await _alerts(plant) == [("quality_below", "raised", detail)]
+    await _completed(plant, batch)
+    assert await _alerts(plant) == [("quality_below", "raised", detail)], "the batch itself does not make it good"
 
 
 async def test_limits_that_contradict_each_other_are_refused_and_nothing_is_written(plant: Plant) -> None:
@@ -96,9 +98,14 @@ async def test_a_failed_batch_raises_an_alert_with_its_reason_once(plant: Plant)
     for reason in ("spilt", "again"):
         await plant.post(f"batches/{batch['batch_id']}/fail", {"reason": reason})
     assert await _alerts(plant) == [("batch_failed", "raised", "spilt")]
+    bad = await plant.running(10)
+    await _checked(plant, bad, _check(5, 5))
+    await _completed(plant, bad)
+    assert [alert[:2] for alert in await _alerts(plant)] == [("quality_below", "raised"), ("batch_failed", "raised")]
     other = await plant.running(10)
     await _checked(plant, other, _check(10))
     await _completed(plant, other)
+    await plant.post(f"batches/{batch['batch_id']}/fail", {"reason": "once more"})
     assert await _alerts(plant, "?status=raised") == []
 
 
