@@ -41,6 +41,8 @@ def _queues_anew(before: Order, order: Order) -> bool:
     """Units have to wait, or their date moved; fewer of them than before is no news."""
     if order.has_ended or order.status == "expired" or (order.is_cancelling and order.cancel_whole):
         return False
+    if not any(line.backordered for line in order.lines):
+        return False
     known = {line.product_id: line.expected_date for line in before.lines if queued(line)}
     return any(
         line.product_id not in known or known[line.product_id] != line.expected_date
@@ -54,7 +56,10 @@ def _has_lapsed(before: Order, order: Order) -> bool:
 
 
 def _gave_more_up(before: Order, order: Order) -> bool:
-    return any(newly_given_up(was, line) for was, line in zip(before.lines, order.lines, strict=True))
+    return any(
+        line.cancelled > was.cancelled and newly_given_up(was, line)
+        for was, line in zip(before.lines, order.lines, strict=True)
+    )
 
 
 TABLE: Final[tuple[tuple[Kind, Callable[[Order, Order], bool]], ...]] = (

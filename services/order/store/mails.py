@@ -63,9 +63,8 @@ CLAIM_MAIL = """
 WITH next AS (
     SELECT mail_id
     FROM mails
-    WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp() AND NOT EXISTS (
-        SELECT FROM mails AS earlier
-        WHERE earlier.order_id = mails.order_id AND earlier.state = 'waiting' AND earlier.mail_id < mails.mail_id)
+    WHERE state = 'waiting' AND next_attempt_at <= statement_timestamp() AND mail_id = (
+        SELECT min(mail_id) FROM mails AS first WHERE first.order_id = mails.order_id AND first.state = 'waiting')
     ORDER BY next_attempt_at, mail_id
     LIMIT 1
     FOR UPDATE SKIP LOCKED

@@ -9,9 +9,8 @@ from services.order.domain.mails import State
 IS_ANY_DUE = """
 SELECT EXISTS (
     SELECT FROM mails
-    WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp() AND NOT EXISTS (
-        SELECT FROM mails AS earlier
-        WHERE earlier.order_id = mails.order_id AND earlier.state = 'waiting' AND earlier.mail_id < mails.mail_id))
+    WHERE state = 'waiting' AND next_attempt_at <= statement_timestamp() AND mail_id = (
+        SELECT min(mail_id) FROM mails AS first WHERE first.order_id = mails.order_id AND first.state = 'waiting'))
 """
 
 

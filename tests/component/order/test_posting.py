@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from email.headerregistry import Address
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from services.order.jobs.posting import LEASE_SECONDS, LogInstead, Mailroom, cou
 from services.order.jobs.smtp import MailServer as Server
 from services.order.jobs.smtp import Unreachable
 from services.order.operations.mailing import resend, settle, take_mail
+from services.order.views.mails import is_any_due
 from shared.runtime.database import Database
 from shared.runtime.jobs import run_jobs, tick_once
 from tests.component.order.conftest import Shop, fulfillment_line, held, until
 from tests.mail_server import HOST, MailServer, mail_server, make_certificate
+from tests.plans import rows_read
 
 SENDER = Address("Flacon", addr_spec="orders@flacon.example")
 PATIENCE = Patience(retry_seconds=(0.001,), refusals_max=3)
@@ -72,6 +75,39 @@ async def test_a_mail_is_sent_once_and_stands_in_the_history(shop: Shop, server:
     assert await states(shop) == [("confirmed", "sent", 1, 0)]
     [mail] = await shop.database.pool.fetch(STATES)
     assert mail["facts"] is None
+
+
+FILL = """
+WITH numbers AS (SELECT number, uuidv7() AS order_id FROM generate_series(1, 20000) AS number
+), placed AS (
+    INSERT INTO orders (order_id, customer_id, priority, on_shortage, auto_confirm, protect_safety_stock, accepted_at,
+                        updated_at, status, confirm, version, revision)
+    SELECT order_id, 'c-1', 0, 'reject', true, false, now(), now(), 'confirmed', true, 1, 1 FROM numbers
+), addressed AS (
+    INSERT INTO order_recipients (order_id, shipping_address, email)
+    SELECT order_id, '{}', 'ann@example.org' FROM numbers
+)
+INSERT INTO mails (order_id, kind, n, facts, state, made_at, next_attempt_at, ended_at)
+SELECT order_id, 'shipped', n, CASE WHEN n > 2 THEN '{}'::jsonb END, CASE WHEN n > 2 THEN 'waiting' ELSE 'sent' END,
+    now(), now() + interval '1 hour', CASE WHEN n <= 2 THEN now() END
+FROM numbers, generate_series(1, 3) AS n
+"""
+READ_MAX = 50
+"""Of 40,000 mails that were sent and 20,000 that were put off."""
+
+
+async def test_looking_for_a_mail_reads_none_that_was_sent_or_put_off(shop: Shop, server: MailServer) -> None:
+    await shop.database.pool.execute(FILL)
+    await shop.database.pool.execute("ANALYZE mails")
+    async with shop.database.reading() as connection:
+        assert await rows_read(connection, partial(is_any_due, connection)) <= READ_MAX
+    async with shop.database.transaction() as tx:
+        assert await rows_read(tx.connection, partial(take_mail, tx, LEASE_SECONDS)) <= READ_MAX
+    order_id = await confirmed(shop)
+    async with shop.database.reading() as connection:
+        assert await rows_read(connection, partial(is_any_due, connection)) <= READ_MAX
+    assert await post(shop, room(server)) == 1
+    assert server.counted() == {f"{order_id}.confirmed.1": 1}
 
 
 async def test_a_round_is_one_connection_and_bounded(shop: Shop, server: MailServer) -> None:
