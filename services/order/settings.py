@@ -90,7 +90,7 @@ def _sender(text: str) -> Address:
     name, spec = parseaddr(text)
     try:
         sender = Address(display_name=name, addr_spec=spec)
-    except (ValueError, IndexError, MessageError):
+    except (ValueError, IndexError, AttributeError, MessageError):
         sender = Address()
     if not sender.username or not sender.domain or not text.isprintable():
         raise ValueError("must be an address such as Flacon <orders@example.org>")

@@ -101,10 +101,14 @@ async def _take(database: Database) -> Mail | None:
 async def _send(post: Connection, mail: Mail, room: Mailroom) -> Answer:
     try:
         recipient = recipient_of(mail.email)
+        letter = letter_of(mail.kind, mail.facts, mail.address)
+        message = message_of(letter, Envelope(room.sender, recipient, mail.name, mail.at))
     except UnusableAddress as error:
         return Answer("unusable", str(error))
-    letter = letter_of(mail.kind, mail.facts, mail.address)
-    message = message_of(letter, Envelope(room.sender, recipient, mail.name, mail.at))
+    except Exception as error:
+        # Poison: it would fail the same way for ever and must not keep its neighbours.
+        _log.exception("mail cannot be written", mail=mail.name)
+        return Answer("unusable", f"cannot be written: {type(error).__name__}")
     return await post.send(message, room.sender.addr_spec, recipient.addr_spec)
 
 

@@ -200,6 +200,17 @@ async def test_an_address_that_cannot_be_written_to_is_dead_at_once(shop: Shop, 
     assert server.got == [] and server.recipients == []
 
 
+async def test_a_mail_that_cannot_be_written_is_dead_at_once_and_keeps_nobody(shop: Shop, server: MailServer) -> None:
+    await confirmed(shop)
+    await shop.database.pool.execute("UPDATE mails SET facts = '{}'")
+    other = await confirmed(shop)
+    with capture_logs() as lines:
+        assert await post(shop, room(server)) == 2
+    assert [(state, refusals) for _, state, _, refusals in await states(shop)] == [("dead", 0), ("sent", 0)]
+    assert server.counted() == {f"{other}.confirmed.1": 1}
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["mail cannot be written"]
+
+
 @pytest.mark.parametrize("whim", ["refuse_sender", "close"])
 async def test_a_server_that_will_not_serve_us_ends_the_round_and_gives_no_mail_up(
     shop: Shop, server: MailServer, whim: Any

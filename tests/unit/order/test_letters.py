@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.order.domain.intake import is_email
@@ -141,7 +141,13 @@ def test_a_domain_with_letters_of_its_own_is_written_in_ascii() -> None:
     assert recipient_of("ann@bücher.example").addr_spec == "ann@xn--bcher-kva.example"
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
+LOCALS = st.text(max_size=40) | st.text("ab.=?!#'+-_`{|}~/*&%$^\\()[]:\u200b\u0085\xa0é", max_size=20)
+DOMAINS = st.text(max_size=40) | st.text("ab.-_=?ü\u2028\u3002", max_size=20)
+
+
+@given(LOCALS, DOMAINS)
+@example("=?utf-8?q?ann?=", "a")
+@example("a=?utf-8?b?Cg==?=", "a")
 def test_whatever_intake_accepts_makes_one_recipient_or_is_unusable(local: str, domain: str) -> None:
     recipient = f"{local}@{domain}.org"
     if not is_email(recipient):
@@ -152,4 +158,5 @@ def test_whatever_intake_accepts_makes_one_recipient_or_is_unusable(local: str, 
     except UnusableAddress:
         return
     assert message["Bcc"] is None and message["Cc"] is None
-    assert len(message["To"].addresses) == 1
+    assert [one.addr_spec for one in message["To"].addresses] == [recipient_of(recipient).addr_spec]
+    assert recipient_of(recipient).addr_spec.isascii()
