@@ -56,6 +56,16 @@ async def _reach(shop: Shop, name: str, *expected: tuple[str, int]) -> list[dict
     return found
 
 
+async def _promised_by_a_batch(shop: Shop, order_id: str, day: str) -> None:
+    """Waits until the order, which queued before there was a batch, is expected on its day."""
+
+    async def promised() -> bool:
+        order = await shop.get("order", f"/api/orders/{order_id}")
+        return (order["estimated_delivery_basis"], order["items"][0]["expected_date"]) == ("batch", day)
+
+    await until(promised, what="a promise that rests on the batch")
+
+
 async def _bottle(shop: Shop, batch_id: str, good: int, bad: int) -> None:
     path = f"/api/bottling/batches/{batch_id}"
     rejected = [{"reason_code": "leak", "quantity": bad}] if bad else []
@@ -71,6 +81,7 @@ async def test_a_backorder_is_bottled_again_after_defects_and_shipped_without_a_
         await _recipe(shop, "auto", "plan_and_start")
         order_id = await shop.ordered([("auto-rose", 10)], on_shortage="backorder", auto_confirm=True)
         [first] = await _reach(shop, "auto", ("short", 10))
+        await _promised_by_a_batch(shop, order_id, first["expected_completion_at"][:10])
         await shop.receive("auto-oil", 100)
         await _reach(shop, "auto", ("in_progress", 10))
         listed = await shop.every("bottling", "/api/bottling/schedule?product_id=auto-rose")
