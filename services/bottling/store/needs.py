@@ -39,7 +39,7 @@ CROSS JOIN LATERAL (
     FROM batches
     WHERE batches.product_id = needs.product_id AND status NOT IN ('completed', 'failed', 'cancelled')
 ) AS coming
-WHERE needs.target > coming.units
+WHERE needs.target > 0 AND needs.target > coming.units
   AND EXISTS (
     SELECT
     FROM recipes

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from asyncpg import UniqueViolationError
 
+from services.bottling.operations.replenishment import propose_batches
 from shared.contracts.envelope import Event
 from tests.component.bottling.conftest import RECIPE, Plant
 
@@ -224,6 +225,22 @@ async def test_timers_of_two_instances_plan_a_need_once(plant: Plant) -> None:
     for version in range(1, 6):
         await plant.deliver(_low(plant, version, 20))
         await asyncio.gather(*(plant.tick("propose_batches") for _ in range(4)))
+    assert await _brief(plant) == [("planned", 20, "replenishment")]
+
+
+async def test_planning_at_once_without_the_timers_lock_plans_a_need_once(plant: Plant) -> None:
+    await _recipe(plant, "plan")
+    await plant.deliver(_low(plant, 1, 20))
+
+    everybody = asyncio.Barrier(4)
+
+    async def plan() -> int:
+        async with plant.database.transaction() as tx:
+            await tx.clock()
+            await everybody.wait()
+            return await propose_batches(tx, 100_000)
+
+    assert sorted(await asyncio.gather(*(plan() for _ in range(4)))) == [0, 0, 0, 1]
     assert await _brief(plant) == [("planned", 20, "replenishment")]
 
 

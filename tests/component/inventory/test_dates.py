@@ -60,6 +60,32 @@ async def test_news_that_move_no_date_are_not_told(warehouse: Warehouse) -> None
     assert _dates(await warehouse.told(), order_id) == []
 
 
+async def test_only_those_that_wait_for_what_moved_are_told(warehouse: Warehouse) -> None:
+    await warehouse.item("P")
+    await warehouse.item("Q")
+    order_id, other, batch_id = new(), new(), new()
+    await warehouse.hear(warehouse.created(other, ("Q", 4), on_shortage="backorder"))
+    await warehouse.hear(warehouse.batch("batch.planned", batch_id, expected=SOON, product="Q"))
+    await _queued(warehouse, order_id)
+    await warehouse.hear(
+        warehouse.batch("batch.planned", new(), expected=SOON),
+        warehouse.batch("batch.started", batch_id, expected=SOON, status="in_progress", version=2, product="Q"),
+    )
+    told = await warehouse.told()
+    assert (len(_dates(told, order_id)), _dates(told, other)) == (1, [])
+
+
+async def test_an_order_that_is_answered_is_told_the_day_by_its_answer(warehouse: Warehouse) -> None:
+    await warehouse.item("P")
+    order_id = new()
+    await _queued(warehouse, order_id)
+    planned = warehouse.batch("batch.planned", new(), expected=SOON)
+    await warehouse.hear(planned, warehouse.confirm(order_id, ("P", 4), on_shortage="backorder"))
+    day = SOON.date().isoformat()
+    assert _dates(await warehouse.told(), order_id) == [("stock.confirmed", "confirmed", day, "batch")]
+    await warehouse.is_true()
+
+
 async def test_an_order_that_the_batch_fills_is_told_that_alone(warehouse: Warehouse) -> None:
     await warehouse.item("P")
     filled, waiting, batch_id = new(), new(), new()
