@@ -44,7 +44,12 @@ def deduct_shipments(work: Work, event: Event[FulfillmentShipped]) -> None:
     """`fulfillment.shipped`: stock leaves, once per shipment."""
     data = event.data
     quantities = tuple((line.product_id, line.quantity) for line in data.shipped)
-    work.shipments.append(Shipment(data.shipment_id, data.order_id, quantities, data.shipped_at, str(event.id)))
+    lots = {
+        line.product_id: tuple((lot.lot_id, lot.quantity) for lot in line.lots) for line in data.shipped if line.lots
+    }
+    work.shipments.append(
+        Shipment(data.shipment_id, data.order_id, quantities, data.shipped_at, str(event.id), data.customer_id, lots)
+    )
 
 
 def hold_short_picks(work: Work, event: Event[FulfillmentShortPicked]) -> None:
@@ -83,6 +88,7 @@ def receive_batches(work: Work, event: Event[BatchCompleted]) -> None:
             item_id=data.product_id,
             quantity=data.quantity_good,
             lot_code=data.lot_code,
+            produced_on=data.produced_on,
             expires_on=data.expires_on,
             cost=data.cost.total.amount,
             cause=str(event.id),

@@ -37,6 +37,13 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE FUNCTION refuse_to_rewrite_movements() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'movements of lots are append-only' USING ERRCODE = 'restrict_violation';
+END $$;
+
 CREATE FUNCTION refuse_to_rewrite_the_ledger() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -82,7 +89,8 @@ CREATE TABLE batches_received (
     quantity bigint NOT NULL,
     lot_code text NOT NULL,
     expires_on date,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    produced_on date
 );
 
 CREATE TABLE claims (
@@ -238,6 +246,47 @@ CREATE TABLE level_changes (
     item_ids text[] NOT NULL
 );
 
+CREATE TABLE lot_movements (
+    lot_id uuid NOT NULL,
+    transaction_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    quantity bigint NOT NULL,
+    type text NOT NULL,
+    reference_type text NOT NULL,
+    reference_id text NOT NULL COLLATE pg_catalog."C",
+    shipment_id uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT a_movement_moves_units CHECK ((quantity <> 0))
+);
+
+COMMENT ON TABLE lot_movements IS 'units of a lot by ledger row: never changed; what a lot has is the sum';
+
+CREATE TABLE lots (
+    lot_id uuid NOT NULL,
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    lot_code text NOT NULL,
+    supplier_lot text,
+    batch_id uuid,
+    quantity bigint NOT NULL,
+    spent boolean NOT NULL,
+    status text DEFAULT 'available'::text NOT NULL,
+    made bigint NOT NULL,
+    total_cost numeric(24,4),
+    produced_on date,
+    expires_on date,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT a_batch_makes_its_lot CHECK (((kind = 'batch'::text) = (batch_id IS NOT NULL))),
+    CONSTRAINT a_spent_lot_has_no_units CHECK ((spent = (quantity = 0))),
+    CONSTRAINT lot_cost_is_not_negative CHECK ((total_cost >= (0)::numeric)),
+    CONSTRAINT lot_kind_is_known CHECK ((kind = ANY (ARRAY['receipt'::text, 'batch'::text, 'opening'::text, 'found'::text]))),
+    CONSTRAINT lot_status_is_known CHECK ((status = ANY (ARRAY['available'::text, 'quarantine'::text, 'on_hold'::text, 'recalled'::text, 'expired'::text, 'pending_count'::text]))),
+    CONSTRAINT lot_units_are_not_negative CHECK (((quantity >= 0) AND (made >= 0)))
+)
+WITH (fillfactor='60');
+
+COMMENT ON COLUMN lots.total_cost IS 'of the units that were made, frozen; null: not known';
+
 CREATE TABLE needs_told (
     item_id text NOT NULL COLLATE pg_catalog."C",
     shortage bigint NOT NULL,
@@ -367,7 +416,8 @@ CREATE TABLE schema_migrations (
 CREATE TABLE shipments_deducted (
     shipment_id uuid NOT NULL,
     order_id uuid NOT NULL,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    customer_id text
 );
 
 CREATE TABLE short_picks (
@@ -448,6 +498,12 @@ CASE
     ELSE (new_current - previous_current)
 END)) NOT VALID;
 
+ALTER TABLE ONLY lot_movements
+    ADD CONSTRAINT lot_movements_pkey PRIMARY KEY (lot_id, transaction_id);
+
+ALTER TABLE ONLY lots
+    ADD CONSTRAINT lots_pkey PRIMARY KEY (lot_id);
+
 ALTER TABLE ONLY needs_told
     ADD CONSTRAINT needs_told_pkey PRIMARY KEY (item_id);
 
@@ -496,7 +552,15 @@ CREATE INDEX ledger_of_a_reference ON ONLY ledger USING btree (reference_id, at,
 
 CREATE INDEX ledger_of_an_item ON ONLY ledger USING btree (item_id, version);
 
+CREATE INDEX lot_movements_of_a_reference ON lot_movements USING btree (reference_id, lot_id);
+
+CREATE INDEX lots_of_an_item ON lots USING btree (item_id, lot_id);
+
+CREATE INDEX lots_with_units ON lots USING btree (item_id, expires_on, made_at, lot_id) WHERE (NOT spent);
+
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
+
+CREATE UNIQUE INDEX one_lot_per_batch ON lots USING btree (batch_id);
 
 CREATE UNIQUE INDEX one_open_alert_per_hold ON alerts USING btree (claim_id) WHERE ((status <> 'resolved'::text) AND (claim_id IS NOT NULL));
 
@@ -516,6 +580,8 @@ CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE ON ledger FOR EACH 
 
 CREATE TRIGGER ledger_is_not_truncated BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
 
+CREATE TRIGGER movements_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON lot_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_movements();
+
 CREATE TRIGGER openings_are_append_only BEFORE DELETE OR UPDATE ON ledger_openings FOR EACH ROW EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
 
 CREATE TRIGGER openings_are_not_truncated BEFORE TRUNCATE ON ledger_openings FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite_the_ledger();
@@ -534,6 +600,9 @@ ALTER TABLE ONLY item_costs
 
 ALTER TABLE ONLY ledger_openings
     ADD CONSTRAINT ledger_openings_month_fkey FOREIGN KEY (month) REFERENCES ledger_archives(month);
+
+ALTER TABLE ONLY lots
+    ADD CONSTRAINT lots_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
 
 ALTER TABLE ONLY needs_told
     ADD CONSTRAINT needs_told_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);

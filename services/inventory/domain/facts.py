@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
@@ -14,13 +14,16 @@ from services.inventory.domain.shelf import Deduction, Shelf, UnknownItem
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """One parcel of an order that left the building: units by product, and when by fulfillment's word."""
+    """One parcel of an order that left the building: units by product, and when by fulfillment's word; the lots of each
+    product as far as they were seen."""
 
     shipment_id: str
     order_id: str
     quantities: tuple[tuple[str, int], ...]
     shipped_at: datetime
     cause: str | None = None
+    customer_id: str | None = None
+    lots: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _correct_counts(shelf: Shelf, shipment: Shipment, counted_at: Mapping[str, d
 
 
 def _ship(shelf: Shelf, claim: Claim, shipment: Shipment) -> None:
-    by = Reference("order", claim.id, "fulfillment", f"shipment {shipment.shipment_id}")
+    by = Reference("order", claim.id, "fulfillment", f"shipment {shipment.shipment_id}", shipment.shipment_id)
     quantities = summed(shipment.quantities)
     told = shelf.telling(claim)
     told.cause = shipment.cause

@@ -33,12 +33,13 @@ MONEY: Final = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a ledger entry is about, and who did it."""
+    """What a ledger entry is about, the parcel that took the units if one did, and who did it."""
 
     type: str
     id: str
     actor: str
     note: str | None = None
+    shipment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

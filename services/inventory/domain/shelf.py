@@ -8,6 +8,7 @@ from typing import Literal
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
+from services.inventory.domain.lots import Lot
 
 ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
 
@@ -52,7 +53,10 @@ class Telling:
 
 @dataclass(slots=True)
 class Shelf:
-    """All that one decision sees. `horizons`: the last place of a queue that was loaded, where more may follow."""
+    """All that one decision sees. `horizons`: the last place of a queue that was loaded, where more may follow.
+
+    `births`: the lots that receipts and batches bring, by their id; `seen`: lots by shipment and product.
+    """
 
     now: datetime
     terms: Terms
@@ -64,6 +68,8 @@ class Shelf:
     touched: dict[str, Claim] = field(default_factory=dict)
     loaded: Mapping[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
     cause: str | None = None
+    births: dict[str, Lot] = field(default_factory=dict)
+    seen: Mapping[tuple[str, str], tuple[tuple[str, int], ...]] = field(default_factory=dict)
     _queues: dict[str, list[QueueKey]] | None = None
 
     def level(self, item_id: str) -> Level:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from services.inventory.domain.batches import decide_batch_questions
 from services.inventory.domain.claims import BatchQuestion, OrderQuestion, newest, newest_of_batches
@@ -15,6 +16,7 @@ from services.inventory.domain.facts import (
     known,
 )
 from services.inventory.domain.levels import Level, Reference
+from services.inventory.domain.lots import Lot
 from services.inventory.domain.orders import decide_questions
 from services.inventory.domain.shelf import Shelf
 from services.inventory.operations.shelves import House, Scope, load, save, with_lapsed
@@ -31,6 +33,7 @@ class Completion:
     item_id: str
     quantity: int
     lot_code: str
+    produced_on: date
     expires_on: date | None
     cost: Decimal
     cause: str | None = None
@@ -74,6 +77,7 @@ async def take_in(tx: Transaction, house: House, work: Work) -> None:
     shelf = await load(tx, house, await with_lapsed(tx, scope, asked))
     await _receive(tx, shelf, work.completions)
     decide_shipments(shelf, work.shipments, await _counted(tx, work.shipments))
+    shelf.seen = {(fact.shipment_id, item_id): lots for fact in work.shipments for item_id, lots in fact.lots.items()}
     decide_short_picks(shelf, work.short_picks)
     decide_batch_questions(shelf, batch_questions)
     decide_questions(shelf, questions)
@@ -83,10 +87,16 @@ async def take_in(tx: Transaction, house: House, work: Work) -> None:
 
 async def _first_heard(tx: Transaction, work: Work) -> Work:
     """Without the facts whose natural key is known; the keys are taken before any lock, each kind by its order."""
-    shipped = await facts.note_shipments(tx, [(fact.shipment_id, fact.order_id) for fact in work.shipments])
+    shipped = await facts.note_shipments(
+        tx, [(fact.shipment_id, fact.order_id, fact.customer_id) for fact in work.shipments]
+    )
     short = await facts.note_short_picks(tx, [(fact.short_pick_id, fact.order_id) for fact in work.short_picks])
     completed = await facts.note_batches(
-        tx, [(fact.batch_id, fact.item_id, fact.quantity, fact.lot_code, fact.expires_on) for fact in work.completions]
+        tx,
+        [
+            (fact.batch_id, fact.item_id, fact.quantity, fact.lot_code, fact.produced_on, fact.expires_on)
+            for fact in work.completions
+        ],
     )
     work.shipments = list({fact.shipment_id: fact for fact in work.shipments if fact.shipment_id in shipped}.values())
     work.short_picks = list(
@@ -142,10 +152,26 @@ async def _receive(tx: Transaction, shelf: Shelf, completions: Sequence[Completi
     for completion in completions:
         if completion.quantity > 0:
             shelf.cause = completion.cause
+            shelf.births[completion.batch_id] = _lot_of(tx, completion, shelf.now)
             by = Reference("batch", completion.batch_id, "bottling", f"lot {completion.lot_code}")
             shelf.arrive(completion.item_id, "batch_output", completion.quantity, by)
     costs = [(fact.item_id, fact.quantity, fact.cost) for fact in completions if fact.quantity > 0]
     await level_rows.add_costs(tx, costs)
+
+
+def _lot_of(tx: Transaction, fact: Completion, now: datetime) -> Lot:
+    return Lot(
+        tx.new_id(),
+        fact.item_id,
+        "batch",
+        fact.lot_code,
+        now,
+        made=fact.quantity,
+        batch_id=UUID(fact.batch_id),
+        total_cost=fact.cost,
+        produced_on=fact.produced_on,
+        expires_on=fact.expires_on,
+    )
 
 
 async def _hear_of_batches(

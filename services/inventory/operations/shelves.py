@@ -10,9 +10,10 @@ from uuid import UUID
 from services.inventory.domain.claims import QueueKey
 from services.inventory.domain.levels import Entry, Level
 from services.inventory.domain.shelf import Shelf, Terms
+from services.inventory.operations.lots import write_entries
 from services.inventory.operations.needs import tell_needs
 from services.inventory.operations.telling import tell
-from services.inventory.store import alerts, ledger
+from services.inventory.store import alerts
 from services.inventory.store import claims as claim_rows
 from services.inventory.store import levels as level_rows
 from shared.runtime.transaction import Transaction
@@ -122,7 +123,7 @@ async def save_levels(tx: Transaction, shelf: Shelf) -> None:
         level.version += level.item_id not in posted
     await level_rows.update_stock(tx, moved)
     if shelf.entries:
-        await ledger.append_entries(tx, shelf.entries, shelf.now)
+        await write_entries(tx, shelf)
     await tell_needs(tx, moved, await tell_alerts(tx, moved, shelf.entries, shelf.now), shelf.now)
     due = [item_id for item_id in shelf.horizons if (level := shelf.levels[item_id]).available > 0 and level.queued > 0]
     if due:

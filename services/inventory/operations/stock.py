@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.inventory.domain.facts import Counted, decide_adjustment, decide_count
 from services.inventory.domain.levels import MONEY, Entry, Level, Reference
+from services.inventory.domain.lots import Lot
 from services.inventory.domain.shelf import Shelf
 from services.inventory.operations.shelves import House, Scope, load, save
 from services.inventory.store import alerts, facts, ledger
@@ -93,6 +94,7 @@ async def receive(tx: Transaction, house: House, receipts: Sequence[Receipt]) ->
         start = len(shelf.entries)
         if receipt.receipt_id not in known:
             by = Reference("receipt", str(receipt.receipt_id), receipt.actor, receipt.note)
+            shelf.births[by.id] = _lot_of(receipt, shelf.now)
             shelf.arrive(receipt.item_id, "receipt", receipt.quantity, by)
         found.append(_movement(shelf, receipt.item_id, start))
     fresh = [receipt for receipt in fresh if receipt.receipt_id not in known]
@@ -118,6 +120,20 @@ async def _keep_receipts(tx: Transaction, shelf: Shelf, receipts: Sequence[Recei
     ]
     await facts.insert_receipts(tx, rows, shelf.now)
     await level_rows.add_costs(tx, [(one.item_id, one.quantity, _value(one)) for one in receipts])
+
+
+def _lot_of(receipt: Receipt, now: datetime) -> Lot:
+    return Lot(
+        receipt.lot_id,
+        receipt.item_id,
+        "receipt",
+        receipt.supplier_lot,
+        now,
+        made=receipt.quantity,
+        supplier_lot=receipt.supplier_lot,
+        total_cost=_value(receipt),
+        expires_on=receipt.expires_on,
+    )
 
 
 def _value(receipt: Receipt) -> Decimal:

@@ -8,9 +8,9 @@ from uuid import UUID
 from shared.runtime.transaction import Transaction
 
 NOTE_SHIPMENTS = """
-INSERT INTO shipments_deducted (shipment_id, order_id, at)
-SELECT shipment_id, order_id, clock_timestamp()
-FROM unnest($1::uuid[], $2::uuid[]) AS shipment (shipment_id, order_id)
+INSERT INTO shipments_deducted (shipment_id, order_id, customer_id, at)
+SELECT shipment_id, order_id, customer_id, clock_timestamp()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS shipment (shipment_id, order_id, customer_id)
 ORDER BY shipment_id
 ON CONFLICT (shipment_id) DO NOTHING
 RETURNING shipment_id::text
@@ -26,21 +26,21 @@ RETURNING short_pick_id::text
 """
 
 NOTE_BATCHES = """
-INSERT INTO batches_received (batch_id, item_id, quantity, lot_code, expires_on, at)
-SELECT batch_id, item_id, quantity, lot_code, expires_on, clock_timestamp()
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::date[])
-    AS batch (batch_id, item_id, quantity, lot_code, expires_on)
+INSERT INTO batches_received (batch_id, item_id, quantity, lot_code, produced_on, expires_on, at)
+SELECT batch_id, item_id, quantity, lot_code, produced_on, expires_on, clock_timestamp()
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::date[], $6::date[])
+    AS batch (batch_id, item_id, quantity, lot_code, produced_on, expires_on)
 ORDER BY batch_id
 ON CONFLICT (batch_id) DO NOTHING
 RETURNING batch_id::text
 """
 
 
-async def note_shipments(tx: Transaction, pairs: Sequence[tuple[str, str]]) -> set[str]:
-    """Which of these (shipment, order) were never heard of before."""
-    if not pairs:
+async def note_shipments(tx: Transaction, shipments: Sequence[tuple[str, str, str | None]]) -> set[str]:
+    """Which of these (shipment, order, customer) were never heard of before."""
+    if not shipments:
         return set()
-    rows = await tx.fetch(NOTE_SHIPMENTS, [id for id, _ in pairs], [order_id for _, order_id in pairs])
+    rows = await tx.fetch(NOTE_SHIPMENTS, *([*column] for column in zip(*shipments, strict=True)))
     return {row["shipment_id"] for row in rows}
 
 
@@ -52,8 +52,8 @@ async def note_short_picks(tx: Transaction, pairs: Sequence[tuple[str, str]]) ->
     return {row["short_pick_id"] for row in rows}
 
 
-async def note_batches(tx: Transaction, batches: Sequence[tuple[str, str, int, str, date | None]]) -> set[str]:
-    """Which of these (batch, item, good units, lot code, expiry) were never heard of before."""
+async def note_batches(tx: Transaction, batches: Sequence[tuple[str, str, int, str, date, date | None]]) -> set[str]:
+    """Which of these (batch, item, good units, lot code, day made, expiry) were never heard of before."""
     if not batches:
         return set()
     columns = [list(column) for column in zip(*batches, strict=True)]

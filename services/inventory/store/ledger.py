@@ -9,21 +9,23 @@ from services.inventory.domain.levels import Entry
 from shared.runtime.transaction import Transaction
 
 APPEND_ENTRIES = """
-INSERT INTO ledger (transaction_id, item_id, version, type, quantity, previous_current, new_current,
+INSERT INTO ledger (transaction_id, lot_id, item_id, version, type, quantity, previous_current, new_current,
                     previous_reserved, new_reserved, previous_held, new_held, reference_type, reference_id, actor,
                     note, at)
-SELECT entry.*, $16
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-            $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[],
-            $15::text[]) AS entry
+SELECT entry.*, $17
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
+            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[],
+            $16::text[]) AS entry
 """
 
 
-async def append_entries(tx: Transaction, entries: Sequence[Entry], now: datetime) -> list[UUID]:
-    """Writes the entries in their order; returns their ids."""
+async def append_entries(
+    tx: Transaction, entries: Sequence[Entry], now: datetime, lot_ids: Sequence[UUID | None] | None = None
+) -> list[UUID]:
+    """Writes the entries in their order, each with its lot if it is of one alone; returns their ids."""
     ids = [_id_of(tx, entry) for entry in entries]
     columns = [list(column) for column in zip(*(_values(entry) for entry in entries), strict=True)]
-    await tx.execute(APPEND_ENTRIES, ids, *columns, now)
+    await tx.execute(APPEND_ENTRIES, ids, lot_ids or [None] * len(ids), *columns, now)
     return ids
 
 
