@@ -10,11 +10,13 @@ Check = Literal["current_ledger", "current_lots", "reserved_holds", "held_lots"]
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What an item's level ought to be: units and blocked units by the ledger, promised ones by the reservations."""
+    """What an item's level ought to be: units and blocked units by the ledger, promised ones by the reservations, units
+    by the lots."""
 
     current: int
     held: int
     reserved: int
+    lots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ def deviations(item_id: str, current: int, reserved: int, held: int, sums: Sums)
         found.append(
             Deviation(item_id, "current_ledger", sums.current, current, "adjust", current - sums.current, note)
         )
+    if current != sums.lots:
+        note = "the lots get the movement that they lack; then count the item"
+        found.append(Deviation(item_id, "current_lots", sums.lots, current, "adjust", current - sums.lots, note))
     if reserved != sums.reserved:
         note = "the level is set to what open reservations hold"
         missing = sums.reserved - reserved
@@ -51,11 +56,17 @@ def deviations(item_id: str, current: int, reserved: int, held: int, sums: Sums)
 
 
 def correcting_entry(level: Level, sums: Sums, check: Check, quantity: int, by: Reference) -> Entry | None:
-    """The proposed entry; None if this is not what is proposed, or there is no room for it."""
+    """The proposed entry; None if this is not what is proposed, or there is no room for it.
+
+    That of `current_lots` is of the lots alone: level and ledger stay as they are.
+    """
     found = deviations(level.item_id, level.current, level.reserved, level.held, sums)
     proposed = next((one for one in found if one.check == check and one.quantity == quantity), None)
     if proposed is None:
         return None
+    if check == "current_lots":
+        level.current = sums.lots
+        return level.post(proposed.type, quantity, by, current=quantity)
     if check == "reserved_holds":
         if quantity > level.available:
             return None

@@ -1,6 +1,7 @@
 """Ledger entries are written with the lots that they moved: an item's units are at all times those of its lots."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from services.inventory.domain.levels import Entry
@@ -34,11 +35,15 @@ async def _follow(tx: Transaction, shelf: Shelf, moving: Sequence[Entry]) -> lis
     there = await lot_rows.read_lots(tx, sorted({entry.item_id for entry in moving}), spent)
     lots = Lots(shelf.now, there, shelf.births, issued, _new_ids(tx))
     moves = lots.follow(shelf.entries, _wanted(shelf))
+    await _save(tx, lots, moves)
+    return moves
+
+
+async def _save(tx: Transaction, lots: Lots, moves: Sequence[Move]) -> None:
     await lot_rows.insert_lots(tx, lots.born)
     born = {lot.lot_id for lot in lots.born}
     moved = {move.lot.lot_id: move.lot for move in moves if move.lot.lot_id not in born}
     await lot_rows.save_lots(tx, [moved[lot_id] for lot_id in sorted(moved)])
-    return moves
 
 
 def _new_ids(tx: Transaction) -> Iterator[UUID]:
@@ -66,3 +71,18 @@ async def _write(tx: Transaction, shelf: Shelf, moves: Sequence[Move], ids: Sequ
             (lot.lot_id, ids[move.entry], lot.item_id, move.quantity, entry.type, by.type, by.id, by.shipment_id)
         )
     await lot_rows.insert_movements(tx, rows, shelf.now)
+
+
+async def correct_lots(tx: Transaction, entry: Entry, now: datetime) -> UUID:
+    """The lots get what they lack, or lose what they have too much; no ledger row says so, for none is missing."""
+    correction_id = UUID(entry.reference.id)
+    lots = Lots(now, await lot_rows.read_lots(tx, [entry.item_id], []), new_ids=_new_ids(tx))
+    moves = lots.follow([entry], {})
+    await _save(tx, lots, moves)
+    by = entry.reference
+    rows = [
+        (move.lot.lot_id, correction_id, entry.item_id, move.quantity, entry.type, by.type, by.id, None)
+        for move in moves
+    ]
+    await lot_rows.insert_movements(tx, rows, now)
+    return correction_id

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.inventory.domain.deviations import Check, Sums, correcting_entry
 from services.inventory.domain.levels import Reference
+from services.inventory.operations.lots import correct_lots
 from services.inventory.store import ledger
 from services.inventory.store import levels as level_rows
 from shared.runtime.transaction import Transaction
@@ -29,11 +30,13 @@ async def correct(tx: Transaction, asked: Correction) -> UUID | None:
     if level is None:
         return None
     row = await ledger.read_sums(tx, asked.item_id)
-    sums = Sums(row["current"], row["held"], row["reserved"])
+    sums = Sums(row["current"], row["held"], row["reserved"], row["lots"])
     by = Reference("correction", str(asked.correction_id), asked.actor, asked.reason)
     entry = correcting_entry(level, sums, asked.check, asked.quantity, by)
     if entry is None:
         return None
+    if asked.check == "current_lots":
+        return await correct_lots(tx, entry, await tx.clock())
     ids = await ledger.append_entries(tx, [entry], await tx.clock())
     await level_rows.update_stock(tx, [level])
     return ids[0]

@@ -97,7 +97,7 @@ async def known_references(tx: Transaction, references: Sequence[str]) -> set[st
 
 READ_SUMS = """
 SELECT coalesce(entries.current, 0)::bigint AS current, coalesce(entries.held, 0)::bigint AS held,
-       coalesce(holds.reserved, 0)::bigint AS reserved
+       coalesce(holds.reserved, 0)::bigint AS reserved, coalesce(there.units, 0)::bigint AS lots
 FROM (
     SELECT sum(moved.current) AS current, sum(moved.held) AS held
     FROM (
@@ -109,9 +109,10 @@ FROM (
     ) AS moved
 ) AS entries
 CROSS JOIN (SELECT sum(held) AS reserved FROM reservations WHERE item_id = $1 AND held > 0) AS holds
+CROSS JOIN (SELECT sum(quantity) AS units FROM lots WHERE item_id = $1 AND NOT spent) AS there
 """
 
 
 async def read_sums(tx: Transaction, item_id: str) -> Any:
-    """What an item's level ought to be by its ledger and its reservations; the item must be locked."""
+    """What an item's level ought to be by its ledger, its reservations and its lots; the item must be locked."""
     return await tx.fetchrow(READ_SUMS, item_id)

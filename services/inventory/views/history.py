@@ -86,7 +86,8 @@ async def ledger_by_time(
 READ_SUMS_OF_ALL = """
 SELECT stock.item_id, stock.current, stock.reserved, stock.held,
        coalesce(entries.current, 0)::bigint AS ledger_current, coalesce(entries.held, 0)::bigint AS ledger_held,
-       coalesce(holds.held, 0)::bigint AS reservations_held, clock_timestamp() AS as_of
+       coalesce(holds.held, 0)::bigint AS reservations_held, coalesce(there.units, 0)::bigint AS lots,
+       clock_timestamp() AS as_of
 FROM stock
 LEFT JOIN (
     SELECT moved.item_id, sum(moved.current) AS current, sum(moved.held) AS held
@@ -102,6 +103,9 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT item_id, sum(held) AS held FROM reservations WHERE held > 0 GROUP BY item_id
 ) AS holds ON holds.item_id = stock.item_id
+LEFT JOIN (
+    SELECT item_id, sum(quantity) AS units FROM lots WHERE NOT spent GROUP BY item_id
+) AS there ON there.item_id = stock.item_id
 ORDER BY stock.item_id
 """
 
@@ -109,7 +113,7 @@ READ_NOW = "SELECT clock_timestamp()"
 
 
 async def reconcile(connection: Any) -> dict[str, Any]:
-    """Every item's level against its ledger and its reservations, in one statement: one moment of the database."""
+    """Every item's level against ledger, reservations and lots, in one statement: one moment of the database."""
     rows = await connection.fetch(READ_SUMS_OF_ALL)
     found = [deviation for row in rows for deviation in _deviations(row)]
     as_of = rows[0]["as_of"] if rows else await connection.fetchval(READ_NOW)
@@ -117,7 +121,7 @@ async def reconcile(connection: Any) -> dict[str, Any]:
 
 
 def _deviations(row: Any) -> list[dict[str, Any]]:
-    sums = Sums(row["ledger_current"], row["ledger_held"], row["reservations_held"])
+    sums = Sums(row["ledger_current"], row["ledger_held"], row["reservations_held"], row["lots"])
     found = []
     for deviation in deviations(row["item_id"], row["current"], row["reserved"], row["held"], sums):
         told = asdict(deviation)

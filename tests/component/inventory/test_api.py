@@ -180,6 +180,7 @@ async def test_reconciliation_names_each_deviation_and_a_correction_applies_once
     told = (await client.get("/reconcile")).json()
     assert {(one["check"], one["expected"], one["actual"]) for one in told["deviations"]} == {
         ("current_ledger", 10, 9),
+        ("current_lots", 10, 9),
         ("reserved_holds", 2, 3),
     }
     for deviation in told["deviations"]:

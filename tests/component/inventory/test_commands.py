@@ -9,7 +9,9 @@ from deploy.local.fleet import Surroundings
 from deploy.local.home import ROOT
 from tests.component.inventory.warehouse import Warehouse, new
 
-WRONG = "UPDATE stock SET current = 9 WHERE item_id = 'P'"
+WRONG = """
+WITH gone AS (UPDATE lots SET quantity = 9 WHERE item_id = 'P') UPDATE stock SET current = 9 WHERE item_id = 'P'
+"""
 
 
 async def _run(warehouse: Warehouse, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,9 @@ WRONG: list[tuple[str, Check, int, int, str, int]] = [
     ("UPDATE stock SET reserved = 5", "reserved_holds", 2, 5, "release", -3),
     ("UPDATE stock SET reserved = 0", "reserved_holds", 2, 0, "reserve", 2),
     ("UPDATE reservations SET held = 1, cancelled = 1", "reserved_holds", 1, 2, "release", -1),
+    ("UPDATE lots SET quantity = 7", "current_lots", 7, 10, "adjust", 3),
+    ("UPDATE lots SET quantity = 14", "current_lots", 14, 10, "adjust", -4),
+    ("UPDATE lots SET quantity = 0, spent = true", "current_lots", 0, 10, "adjust", 10),
     ("UPDATE stock SET held = 4", "held_lots", 1, 4, "hold", 3),
     ("UPDATE stock SET held = 0", "held_lots", 1, 0, "unhold", -1),
 ]
@@ -57,17 +60,21 @@ async def test_a_deviation_is_named_and_its_correction_applies_once(
     await _stocked(warehouse)
     async with warehouse.database.transaction() as tx:
         await tx.execute(statement)
-    [deviation] = await _found(warehouse)
+    [deviation, *more] = await _found(warehouse)
+    assert [other["check"] for other in more] == (["current_lots"] if check == "current_ledger" else [])
     proposal = deviation["proposal"]
     told = (deviation["check"], deviation["expected"], deviation["actual"], proposal["type"], proposal["quantity"])
     assert told == (check, expected, actual, type, quantity)
     entries = await warehouse.entries("P")
     assert await _correct(warehouse, check, quantity + 1) is None
     assert await warehouse.entries("P") == entries
+    after = entries if check == "current_lots" else [*entries, f"{type} {quantity:+}"]
     assert await _correct(warehouse, check, quantity) is not None
-    assert await warehouse.entries("P") == [*entries, f"{type} {quantity:+}"]
+    assert await warehouse.entries("P") == after
     assert await _correct(warehouse, check, quantity) is None
-    assert await warehouse.entries("P") == [*entries, f"{type} {quantity:+}"]
+    assert await warehouse.entries("P") == after
+    for other in more:
+        assert await _correct(warehouse, "current_lots", other["proposal"]["quantity"]) is not None
     assert await _found(warehouse) == []
 
 
@@ -80,6 +87,7 @@ async def test_of_two_operators_at_once_one_corrects(warehouse: Warehouse) -> No
             both = await asyncio.gather(*(_correct(warehouse, "current_ledger", 1) for _ in range(2)))
         assert sorted(one is None for one in both) == [False, True]
     assert (await warehouse.entries("P")).count("adjust +1") == 10
+    assert await _correct(warehouse, "current_lots", 10) is not None
     assert await _found(warehouse) == []
 
 
