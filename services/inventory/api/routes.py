@@ -10,6 +10,7 @@ from starlette.responses import Response
 from services.inventory.api import answers, bodies
 from services.inventory.api.items import add_items
 from services.inventory.api.lists import add_lists
+from services.inventory.api.lots import add_lots
 from services.inventory.operations import stock
 from services.inventory.operations.reconciliation import Correction, correct
 from services.inventory.operations.shelves import House
@@ -40,6 +41,7 @@ def routes(database: Database, house: House) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["inventory"])
     add_items(router, database)
     add_lists(router, database)
+    add_lots(router, database, house.currency)
     _add_basket(router, database)
     _add_receipts(router, database, house)
     _add_adjustments(router, database, house)

@@ -50,7 +50,7 @@ class Move:
 @dataclass(slots=True)
 class Lots:
     """The lots of the items that moved; `births`: what a receipt or a batch (by reference) brings is a lot of its own;
-    `issued`: units that each batch has of a lot, the last issued first."""
+    `issued`: units that each batch has of a lot, the last to leave first."""
 
     now: datetime
     there: dict[str, list[Lot]]

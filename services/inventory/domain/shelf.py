@@ -8,7 +8,7 @@ from typing import Literal
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
-from services.inventory.domain.lots import Lot
+from services.inventory.domain.lots import Lot, Move
 
 ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
 
@@ -55,7 +55,8 @@ class Telling:
 class Shelf:
     """All that one decision sees. `horizons`: the last place of a queue that was loaded, where more may follow.
 
-    `births`: the lots that receipts and batches bring, by their id; `seen`: lots by shipment and product.
+    `births`: the lots that receipts and batches bring, by their id; `seen`: lots by shipment and product;
+    `moves`: what the entries moved of which lot, once they are written.
     """
 
     now: datetime
@@ -70,6 +71,7 @@ class Shelf:
     cause: str | None = None
     births: dict[str, Lot] = field(default_factory=dict)
     seen: Mapping[tuple[str, str], tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
     _queues: dict[str, list[QueueKey]] | None = None
 
     def level(self, item_id: str) -> Level:
@@ -135,6 +137,16 @@ class Shelf:
         told = self.telling(claim)
         if type != "take_back":
             told.released[line.item_id] = told.released.get(line.item_id, 0) + quantity
+
+    def lots_of(self, shipment_id: str, item_id: str) -> list[tuple[Lot, int]]:
+        """The lots of a product that left with a parcel, and how many units of each."""
+        return [
+            (move.lot, -move.quantity)
+            for move in self.moves
+            if move.lot.item_id == item_id
+            and self.entries[move.entry].type == "sale"
+            and self.entries[move.entry].reference.shipment_id == shipment_id
+        ]
 
     # rule 5: the queue
 

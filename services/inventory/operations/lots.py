@@ -34,7 +34,7 @@ async def _follow(tx: Transaction, shelf: Shelf, moving: Sequence[Entry]) -> lis
     spent = sorted({lot_id for lots in issued.values() for lot_id, _ in lots})
     there = await lot_rows.read_lots(tx, sorted({entry.item_id for entry in moving}), spent)
     lots = Lots(shelf.now, there, shelf.births, issued, _new_ids(tx))
-    moves = lots.follow(shelf.entries, _wanted(shelf))
+    moves = shelf.moves = lots.follow(shelf.entries, _wanted(shelf))
     await _save(tx, lots, moves)
     return moves
 

@@ -101,8 +101,8 @@ async def _read_holders(tx: Transaction, levels: Mapping[str, Level], scope: Sco
 async def save(tx: Transaction, house: House, shelf: Shelf) -> None:
     """Writes what moved, one statement a table, and tells those whom it concerns."""
     shelf.date_batches()
-    await tell(tx, house.currency, shelf)
     await save_levels(tx, shelf)
+    await tell(tx, house.currency, shelf)
     touched = sorted(shelf.touched.values(), key=lambda claim: claim.id)
     lines = [
         (claim, line)

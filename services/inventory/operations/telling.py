@@ -8,11 +8,11 @@ from uuid import UUID
 from services.inventory.domain.claims import Claim, Line
 from services.inventory.domain.levels import Level
 from services.inventory.domain.promises import Incoming, promise
-from services.inventory.domain.shelf import Shelf, Telling
+from services.inventory.domain.shelf import Deduction, Shelf, Telling
 from services.inventory.store import facts
 from services.inventory.store import levels as level_rows
 from shared.contracts import inventory as told
-from shared.contracts.values import Money
+from shared.contracts.values import LotQuantity, Money
 from shared.runtime.transaction import Transaction
 
 
@@ -153,7 +153,7 @@ class _Stock:
 
 def _tell_order(tx: Transaction, claim: Claim, telling: Telling, stock: _Stock) -> None:
     for deduction in telling.deductions:
-        deducted = [told.DeductedLine(product_id=id, quantity=quantity) for id, quantity in deduction.quantities]
+        deducted = [_deducted_line(stock.shelf, deduction, *units) for units in deduction.quantities]
         payload = told.StockDeducted(
             **stock.next(), reason="shipped", shipment_id=deduction.shipment_id, deducted=tuple(deducted)
         )
@@ -171,6 +171,19 @@ def _tell_order(tx: Transaction, claim: Claim, telling: Telling, stock: _Stock) 
         tx.publish(told.StockReserved(**stock.next(), reason=reason), version=claim.version, cause=cause)
     elif telling.dated and telling.answers is None and telling.taken is None and not telling.expired:
         tx.publish(told.StockBackordered(**stock.next(), reason="date_changed"), version=claim.version, cause=cause)
+
+
+def _deducted_line(shelf: Shelf, deduction: Deduction, item_id: str, quantity: int) -> told.DeductedLine:
+    lots = [
+        LotQuantity(
+            lot_id=str(lot.lot_id),
+            lot_code=lot.lot_code,
+            expires_on=lot.expires_on and lot.expires_on.isoformat(),
+            quantity=units,
+        )
+        for lot, units in shelf.lots_of(deduction.shipment_id, item_id)
+    ]
+    return told.DeductedLine(product_id=item_id, quantity=quantity, lots=tuple(lots))
 
 
 def _answer(claim: Claim, telling: Telling, stock: _Stock) -> told.StockSnapshot:

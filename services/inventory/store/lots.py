@@ -30,17 +30,18 @@ async def read_lots(tx: Transaction, item_ids: Sequence[str], spent: Sequence[UU
 
 
 READ_ISSUED = """
-SELECT reference_id, lot_id, -sum(quantity)::bigint AS units
-FROM lot_movements
-WHERE reference_id = ANY($1::text[]) AND type IN ('material_issue', 'material_return')
-GROUP BY reference_id, lot_id
-HAVING sum(quantity) < 0
-ORDER BY reference_id, max(transaction_id::text) DESC
+SELECT moved.reference_id, moved.lot_id, -sum(moved.quantity)::bigint AS units
+FROM lot_movements AS moved
+JOIN lots ON lots.lot_id = moved.lot_id
+WHERE moved.reference_id = ANY($1::text[]) AND moved.type IN ('material_issue', 'material_return')
+GROUP BY moved.reference_id, moved.lot_id, lots.expires_on, lots.made_at
+HAVING sum(moved.quantity) < 0
+ORDER BY moved.reference_id, lots.expires_on DESC NULLS FIRST, lots.made_at DESC, moved.lot_id DESC
 """
 
 
 async def read_issued(tx: Transaction, batch_ids: Sequence[str]) -> dict[str, list[tuple[UUID, int]]]:
-    """What each batch has of which lot, the last issued first."""
+    """What each batch has of which lot, the last to leave stock first."""
     found: dict[str, list[tuple[UUID, int]]] = {}
     for row in await tx.fetch(READ_ISSUED, batch_ids):
         found.setdefault(row["reference_id"], []).append((row["lot_id"], row["units"]))

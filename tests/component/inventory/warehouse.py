@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -85,8 +85,10 @@ class Warehouse:
         if quantity:
             await self.receive(item_id, quantity)
 
-    async def receive(self, item_id: str, quantity: int, unit_cost: str = "2.5") -> Any:
-        receipt = Receipt(new_id(), new_id(), item_id, quantity, "S-1", Decimal(unit_cost), None, None, "ann")
+    async def receive(
+        self, item_id: str, quantity: int, unit_cost: str = "2.5", lot: str = "S-1", expires_on: date | None = None
+    ) -> Any:
+        receipt = Receipt(new_id(), new_id(), item_id, quantity, lot, Decimal(unit_cost), expires_on, None, "ann")
         async with self.database.transaction() as tx:
             return (await receive(tx, self.house, [receipt]))[0]
 
@@ -186,7 +188,12 @@ class Warehouse:
                 """SELECT aggregateid FROM outbox WHERE aggregatetype <> 'item'
                    GROUP BY aggregateid HAVING max(version) <> count(*) OR count(DISTINCT version) <> count(*)"""
             )
+            moved = await connection.fetch(
+                """SELECT lot_id, quantity, (SELECT sum(quantity) FROM lot_movements
+                                             WHERE lot_movements.lot_id = lots.lot_id) AS units FROM lots"""
+            )
         assert [wrong, broken, versions] == [[], [], []]
+        assert [lot for lot in moved if lot["quantity"] != lot["units"]] == []
 
     # what others say
 
