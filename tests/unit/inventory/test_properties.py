@@ -34,6 +34,7 @@ items = st.sampled_from(ITEMS)
 orders = st.sampled_from(ORDERS)
 steps = st.one_of(
     st.tuples(st.just("ask"), orders, st.sampled_from(["created", "confirmation_requested"])),
+    st.tuples(st.just("ask"), orders, st.just("created")),
     st.tuples(st.just("cancel"), orders, st.integers(0, 2), st.booleans()),
     st.tuples(st.just("ship"), orders, items, units),
     st.tuples(st.just("short"), orders, items, units, st.sampled_from(["missing", "damaged"])),
@@ -41,7 +42,7 @@ steps = st.one_of(
     st.tuples(st.just("count"), items, st.integers(0, 8)),
     st.tuples(st.just("adjust"), items, st.integers(-3, 3).filter(bool)),
     st.tuples(st.just("tick"), st.integers(1, 3)),
-    st.tuples(st.just("sweep")),
+    st.tuples(st.just("sweep"), st.integers(0, 3)),
     st.tuples(st.just("batch"), st.sampled_from(BATCHES), st.sampled_from(["planned", "start_requested", "cancelled"])),
     st.tuples(st.just("use"), st.sampled_from(BATCHES), st.sampled_from(["consumed", "failed"]), st.integers(0, 6)),
 )
@@ -116,7 +117,9 @@ class House:
     def tick(self, shelf: Shelf, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def sweep(self, shelf: Shelf) -> None:
+    def sweep(self, shelf: Shelf, seconds: int) -> None:
+        """So many seconds later."""
+        self.now = shelf.now = self.now + timedelta(seconds=seconds)
         for claim in list(self.claims.values()):
             if claim.lapsed(self.now):
                 shelf.expire(claim)
