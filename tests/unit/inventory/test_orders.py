@@ -224,3 +224,13 @@ def test_what_lapses_waits_for_nothing_more() -> None:
     house.asks("o2", 1, Asked("rose", 3))
     assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((0, 0, 0, 0), (3, 0, 0, 0))
     assert (house.stock("rose"), house.shelf.queue("rose")) == ((3, 3, 0, 0), [])
+
+
+def test_a_lapsed_hold_of_which_not_every_item_is_locked_is_left_to_the_sweeper() -> None:
+    house = Warehouse(rose=5, lily=1)
+    house.asks("o1", 1, ROSE, Asked("lily", 1))
+    house.later(seconds=900)
+    del house.levels["lily"]
+    house.asks("o2", 1, ROSE)
+    assert [house.claims[order].status for order in ("o1", "o2")] == ["active", "rejected"]
+    assert (house.line("o1", "rose"), house.posted()) == ((5, 0, 0, 0), [])
