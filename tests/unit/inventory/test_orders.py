@@ -234,3 +234,30 @@ def test_a_lapsed_hold_of_which_not_every_item_is_locked_is_left_to_the_sweeper(
     house.asks("o2", 1, ROSE)
     assert [house.claims[order].status for order in ("o1", "o2")] == ["active", "rejected"]
     assert (house.line("o1", "rose"), house.posted()) == ((5, 0, 0, 0), [])
+
+
+def test_an_order_that_was_heard_of_by_its_parcel_first_has_its_own_age_and_terms() -> None:
+    house = Warehouse(rose=3)
+    house.later(days=1)
+    house.ships("o1", rose=3)
+    house.asks("o2", 1, ROSE, policy="backorder", accepted_at=START + timedelta(hours=1))
+    house.asks("o1", 1, Asked("rose", 5), policy="backorder", priority=4)
+    assert house.claims["o1"].key == (-4, START, "o1")
+    assert house.shelf.queue("rose") == [house.claims["o1"].key, house.claims["o2"].key]
+
+
+def test_units_that_left_are_not_cancelled_as_well() -> None:
+    house = Warehouse(rose=9)
+    house.ships("o1", rose=3)
+    house.asks("o1", 1, Asked("rose", 5, cancelled=4))
+    assert house.line("o1", "rose") == (0, 0, 3, 2)
+
+
+def test_a_lapsed_hold_stays_until_its_units_are_needed() -> None:
+    house = Warehouse(rose=10)
+    house.asks("o1", 1, ROSE)
+    house.later(seconds=900)
+    house.asks("o2", 1, ROSE)
+    assert (house.claims["o1"].status, house.line("o2", "rose")) == ("active", (5, 0, 0, 0))
+    house.asks("o3", 1, Asked("rose", 1))
+    assert (house.claims["o1"].status, house.line("o3", "rose")) == ("expired", (1, 0, 0, 0))
