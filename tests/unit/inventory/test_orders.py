@@ -261,3 +261,9 @@ def test_a_lapsed_hold_stays_until_its_units_are_needed() -> None:
     assert (house.claims["o1"].status, house.line("o2", "rose")) == ("active", (5, 0, 0, 0))
     house.asks("o3", 1, Asked("rose", 1))
     assert (house.claims["o1"].status, house.line("o3", "rose")) == ("expired", (1, 0, 0, 0))
+
+
+def test_a_closed_order_has_no_line_of_a_product_that_nobody_knows() -> None:
+    house = Warehouse(rose=5)
+    house.closes("o1", 2, ROSE, Asked("lily", 2))
+    assert (house.claims["o1"].status, list(house.claims["o1"].lines)) == ("closed", ["rose"])
