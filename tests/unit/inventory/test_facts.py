@@ -108,3 +108,12 @@ def test_a_unit_that_is_missed_is_not_replaced_by_one_that_somebody_waits_for() 
     house.levels["rose"].current += 2  # as when a job is still to give them
     house.misses("o1", "rose", 2)
     assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((3, 0, 0, 2), (2, 0, 0, 0))
+
+
+def test_an_order_of_which_a_part_has_left_gives_by_its_priority_as_any_other() -> None:
+    house = Warehouse(rose=8)
+    house.asks("o1", 1, ROSE, confirm=True)
+    house.asks("o2", 1, Asked("rose", 3), confirm=True, priority=9)
+    house.ships("o1", rose=2)
+    house.counts("rose", 5)
+    assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((2, 1, 2, 0), (3, 0, 0, 0))
