@@ -245,6 +245,14 @@ async def test_a_server_that_answers_too_slowly_is_left_and_the_mail_is_kept(sho
     assert len(server.counted()) == 1 and len(server.got) == 2
 
 
+async def test_whoever_is_to_stop_takes_no_further_mail(shop: Shop, server: MailServer) -> None:
+    await confirmed(shop)
+    stop = asyncio.Event()
+    stop.set()
+    assert await post_mails(shop.database, room(server), stop) == 0
+    assert await states(shop) == [("confirmed", "waiting", 0, 0)]
+
+
 async def test_several_instances_at_once_send_each_mail_once(shop: Shop, server: MailServer) -> None:
     orders = [await confirmed(shop) for _ in range(24)]
     for order_id in orders[:8]:
