@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from services.inventory.domain.shelf import UnknownItem
 from services.inventory.operations.items import Change, change_items
 from tests.component.inventory.warehouse import START, Warehouse, new
 
+UPGRADE = Path("services/inventory/migrations/0007_needs_are_told.sql").read_text(encoding="utf-8")
 ALERTS = "SELECT alert_id::text, kind, status FROM alerts WHERE item_id = $1 ORDER BY alert_id"
 LAST_LOW = "SELECT payload::jsonb AS low FROM outbox WHERE type = 'stock.low' AND aggregateid = $1 ORDER BY seq DESC"
 YESTERDAY = "UPDATE needs_told SET told_at = told_at - interval '1 day'"
@@ -165,6 +167,21 @@ async def test_a_material_tells_what_to_buy(warehouse: Warehouse) -> None:
     await warehouse.hear(warehouse.batch("batch.planned", new(), ("OIL", 25, None), product="OIL"))
     low = await _last(warehouse, "OIL")
     assert (low["item_kind"], low["status"], low["suggested_quantity"]) == ("material", "raised", 25)
+
+
+async def test_needs_that_were_there_before_the_upgrade_are_told_first_of_all(warehouse: Warehouse) -> None:
+    await warehouse.item("LOW", 4, reorder_point=5)
+    await warehouse.item("WAITS")
+    await warehouse.item("GONE", active=False, reorder_point=5)
+    await warehouse.item("ENOUGH", 9, reorder_point=5)
+    await warehouse.hear(warehouse.created(new(), ("WAITS", 3), on_shortage="backorder"))
+    async with warehouse.database.transaction() as tx:
+        await tx.execute("DELETE FROM needs_told")
+        await tx.execute(UPGRADE[UPGRADE.index("INSERT INTO needs_told") :])
+    assert [await warehouse.remind() for _ in range(2)] == [2, 0]
+    assert (await warehouse.needs("LOW"))[-1] == ("open", "low_stock", 4, 6)
+    assert (await warehouse.needs("WAITS"))[-1] == ("open", "stockout", 0, 3)
+    assert await warehouse.needs("GONE") == []
 
 
 async def test_two_that_cross_a_level_at_once_tell_it_once(warehouse: Warehouse) -> None:
