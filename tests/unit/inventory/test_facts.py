@@ -117,3 +117,10 @@ def test_an_order_of_which_a_part_has_left_gives_by_its_priority_as_any_other() 
     house.ships("o1", rose=2)
     house.counts("rose", 5)
     assert (house.line("o1", "rose"), house.line("o2", "rose")) == ((2, 1, 2, 0), (3, 0, 0, 0))
+
+
+def test_what_a_closed_order_is_short_of_is_cancelled_and_waits_for_nothing() -> None:
+    house = confirmed(stock=9)
+    house.closes("o1", 2, Asked("rose", 5, shipped=3))
+    house.misses("o1", "rose", 1)
+    assert (house.line("o1", "rose"), house.stock("rose")) == ((2, 0, 0, 3), (9, 2, 1, 0))
