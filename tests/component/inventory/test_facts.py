@@ -3,6 +3,9 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
+from services.inventory.domain.shelf import UnknownItem
 from services.inventory.operations.stock import Adjustment, Count, Receipt, adjust, count, receive
 from shared.runtime.clock import new_id
 from tests.component.inventory.warehouse import Warehouse, new, only
@@ -229,4 +232,25 @@ async def test_of_many_holds_the_least_urgent_and_newest_give_first(warehouse: W
     await warehouse.count("P", 2)
     assert [(await warehouse.line(one, "P"))[1] for one in (keen, old, newest)] == [2, 0, 0]
     assert "found" not in " ".join(await warehouse.entries("P"))
+    await warehouse.is_true()
+
+
+async def test_a_fact_about_an_item_that_was_never_made_changes_nothing_and_is_kept_for_later(
+    warehouse: Warehouse,
+) -> None:
+    await warehouse.item("P", 5)
+    one, batch = new(), new()
+    facts = [
+        warehouse.shipped(one, ("P", 1), ("NEVER", 1)),
+        warehouse.short(one, "NEVER", 1),
+        warehouse.batch("batch.completed", batch, product="NEVER", good=3, status="completed"),
+    ]
+    for fact in facts:
+        with pytest.raises(UnknownItem):
+            await warehouse.hear(fact)
+    assert (await warehouse.entries("P"), await warehouse.told()) == (["receipt +5"], [])
+    await warehouse.item("NEVER", 1)
+    await warehouse.hear(*facts)
+    assert await warehouse.levels("P") == (4, 0, 0, 0)
+    assert "batch_output +3" in await warehouse.entries("NEVER")
     await warehouse.is_true()
