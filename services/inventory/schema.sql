@@ -251,6 +251,7 @@ CREATE TABLE lot_movements (
     transaction_id uuid NOT NULL,
     item_id text NOT NULL COLLATE pg_catalog."C",
     quantity bigint NOT NULL,
+    cost numeric(24,4),
     type text NOT NULL,
     reference_type text NOT NULL,
     reference_id text NOT NULL COLLATE pg_catalog."C",
@@ -260,6 +261,8 @@ CREATE TABLE lot_movements (
 );
 
 COMMENT ON TABLE lot_movements IS 'units of a lot by ledger row: never changed; what a lot has is the sum';
+
+COMMENT ON COLUMN lot_movements.cost IS 'of the units, signed like them; null: the lot''s is not known';
 
 CREATE TABLE lots (
     lot_id uuid NOT NULL,

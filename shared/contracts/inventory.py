@@ -1,7 +1,7 @@
 """Events of the inventory service: holds of orders, materials of batches, levels and items."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from shared.contracts.values import LotQuantity, Money, Payload, Quantity, Timestamp, Value
 
@@ -156,6 +156,15 @@ class ItemChanged(Payload):
     reorder_point: int
 
 
+class UsedLot(Value):
+    """Units of one lot that a batch got and did not return; `cost` null: not known."""
+
+    lot_id: str
+    supplier_lot: str | None
+    quantity: Quantity
+    cost: Money | None
+
+
 class MaterialLine(Value):
     """One material of one batch: `want = held + backordered + issued + cancelled`."""
 
@@ -168,7 +177,7 @@ class MaterialLine(Value):
     returned: Quantity
     cancelled: Quantity
     cost: Money | None = None
-    lots: tuple[dict[str, Any], ...] = ()
+    lots: tuple[UsedLot, ...] = ()
 
 
 class MaterialsSnapshot(Payload):

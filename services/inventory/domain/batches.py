@@ -1,9 +1,7 @@
-"""Questions of batches: materials are claimed, issued at their cost, settled, released."""
-
-from decimal import ROUND_HALF_UP, Decimal
+"""Questions of batches: materials are claimed, issued, settled, released."""
 
 from services.inventory.domain.claims import BATCH_PRIORITY, BatchQuestion, Claim, Line
-from services.inventory.domain.levels import MONEY, Reference
+from services.inventory.domain.levels import Reference
 from services.inventory.domain.shelf import Shelf
 
 
@@ -75,11 +73,9 @@ def _start(shelf: Shelf, claim: Claim, question: BatchQuestion) -> None:
 def _issue(shelf: Shelf, claim: Claim, line: Line, quantity: int) -> None:
     if quantity <= 0:
         return
-    level = shelf.level(line.item_id)
     by = Reference("batch", claim.id, "bottling")
     shelf.depart(claim, line, quantity, "material_issue", by, "shipped")
     line.deducted += quantity
-    line.cost += level.cost_of(quantity)
     line.balance()
 
 
@@ -105,8 +101,6 @@ def _consume(shelf: Shelf, claim: Claim, line: Line, consumed: int) -> None:
 
 
 def _return(shelf: Shelf, claim: Claim, line: Line, quantity: int) -> None:
-    rest = line.issued - quantity
-    line.cost = (line.cost * Decimal(rest) / Decimal(line.issued)).quantize(MONEY, ROUND_HALF_UP)
     line.returned += quantity
     shelf.arrive(line.item_id, "material_return", quantity, Reference("batch", claim.id, "bottling"))
 

@@ -1,13 +1,13 @@
 """Lots: which units leave (first expired first out), which come back, and what each ledger row moved of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
 from uuid import UUID
 
-from services.inventory.domain.levels import Entry
+from services.inventory.domain.levels import MONEY, Entry
 
 LotKind = Literal["receipt", "batch", "opening", "found"]
 LotStatus = Literal["available", "quarantine", "on_hold", "recalled", "expired", "pending_count"]
@@ -33,6 +33,14 @@ class Lot:
     expires_on: date | None = None
 
     @property
+    def cost(self) -> Decimal | None:
+        """Of the units that are there: their share of what the lot cost, to 4 decimals, so that the parts that leave
+        add up to the whole; units more than were made cost nothing."""
+        if self.total_cost is None or self.made == 0:
+            return None
+        return (self.total_cost * min(self.quantity, self.made) / self.made).quantize(MONEY, ROUND_HALF_UP)
+
+    @property
     def turn(self) -> tuple[bool, date, datetime, UUID]:
         """Its place among the lots that leave: free ones, by expiry, then by age."""
         return (self.status != "available", self.expires_on or NEVER, self.made_at, self.lot_id)
@@ -40,11 +48,13 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Units of a lot that came or went with the ledger entry at that place of the list."""
+    """Units of a lot that came or went with the ledger entry at that place of the list, and their cost (None: not
+    known), both negative if they went."""
 
     entry: int
     lot: Lot
     quantity: int
+    cost: Decimal | None
 
 
 @dataclass(slots=True)
@@ -122,11 +132,16 @@ class Lots:
         """One movement of a lot for each entry."""
         if quantity == 0:
             return
+        before = lot.cost
         lot.quantity += quantity
+        after = lot.cost
+        cost = None if before is None or after is None else after - before
         number = len(self.moves) - 1
         while number >= 0 and self.moves[number].entry == place:
-            if self.moves[number].lot is lot:
-                self.moves[number] = replace(self.moves[number], quantity=self.moves[number].quantity + quantity)
+            known = self.moves[number]
+            if known.lot is lot:
+                whole = None if known.cost is None or cost is None else known.cost + cost
+                self.moves[number] = Move(place, lot, known.quantity + quantity, whole)
                 return
             number -= 1
-        self.moves.append(Move(place, lot, quantity))
+        self.moves.append(Move(place, lot, quantity, cost))

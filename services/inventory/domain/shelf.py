@@ -138,6 +138,17 @@ class Shelf:
         if type != "take_back":
             told.released[line.item_id] = told.released.get(line.item_id, 0) + quantity
 
+    def charge(self, moves: list[Move]) -> None:
+        """Batches pay for the units that were issued to them, by lots, and get back what they returned; of a lot whose
+        cost is not known, the average of all receipts."""
+        self.moves = moves
+        for move in moves:
+            entry = self.entries[move.entry]
+            if entry.type in ("material_issue", "material_return"):
+                line = self.claims[entry.reference.id].lines[entry.item_id]
+                average = self.level(entry.item_id).cost_of(-move.quantity)
+                line.cost += average if move.cost is None else -move.cost
+
     def lots_of(self, shipment_id: str, item_id: str) -> list[tuple[Lot, int]]:
         """The lots of a product that left with a parcel, and how many units of each."""
         return [

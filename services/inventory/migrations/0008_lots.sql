@@ -36,6 +36,7 @@ CREATE TABLE lot_movements (
     transaction_id uuid        NOT NULL,
     item_id        text COLLATE "C" NOT NULL,
     quantity       bigint      NOT NULL,
+    cost           numeric(24, 4),
     type           text        NOT NULL,
     reference_type text        NOT NULL,
     reference_id   text COLLATE "C" NOT NULL,
@@ -45,6 +46,7 @@ CREATE TABLE lot_movements (
     CONSTRAINT a_movement_moves_units CHECK (quantity <> 0)
 );
 COMMENT ON TABLE lot_movements IS 'units of a lot by ledger row: never changed; what a lot has is the sum';
+COMMENT ON COLUMN lot_movements.cost IS 'of the units, signed like them; null: the lot''s is not known';
 CREATE INDEX lot_movements_of_a_reference ON lot_movements (reference_id, lot_id);
 
 CREATE FUNCTION refuse_to_rewrite_movements() RETURNS trigger LANGUAGE plpgsql AS $$

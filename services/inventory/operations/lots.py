@@ -34,7 +34,8 @@ async def _follow(tx: Transaction, shelf: Shelf, moving: Sequence[Entry]) -> lis
     spent = sorted({lot_id for lots in issued.values() for lot_id, _ in lots})
     there = await lot_rows.read_lots(tx, sorted({entry.item_id for entry in moving}), spent)
     lots = Lots(shelf.now, there, shelf.births, issued, _new_ids(tx))
-    moves = shelf.moves = lots.follow(shelf.entries, _wanted(shelf))
+    moves = lots.follow(shelf.entries, _wanted(shelf))
+    shelf.charge(moves)
     await _save(tx, lots, moves)
     return moves
 
@@ -68,7 +69,10 @@ async def _write(tx: Transaction, shelf: Shelf, moves: Sequence[Move], ids: Sequ
         entry, lot = shelf.entries[move.entry], move.lot
         by = entry.reference
         rows.append(
-            (lot.lot_id, ids[move.entry], lot.item_id, move.quantity, entry.type, by.type, by.id, by.shipment_id)
+            (
+                *(lot.lot_id, ids[move.entry], lot.item_id, move.quantity, move.cost),
+                *(entry.type, by.type, by.id, by.shipment_id),
+            )
         )
     await lot_rows.insert_movements(tx, rows, shelf.now)
 
@@ -81,7 +85,7 @@ async def correct_lots(tx: Transaction, entry: Entry, now: datetime) -> UUID:
     await _save(tx, lots, moves)
     by = entry.reference
     rows = [
-        (move.lot.lot_id, correction_id, entry.item_id, move.quantity, entry.type, by.type, by.id, None)
+        (move.lot.lot_id, correction_id, entry.item_id, move.quantity, move.cost, entry.type, by.type, by.id, None)
         for move in moves
     ]
     await lot_rows.insert_movements(tx, rows, now)

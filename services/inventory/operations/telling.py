@@ -1,6 +1,6 @@
 """What inventory tells of orders and batches: snapshots of their claims, at most one answer each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from services.inventory.domain.promises import Incoming, promise
 from services.inventory.domain.shelf import Deduction, Shelf, Telling
 from services.inventory.store import facts
 from services.inventory.store import levels as level_rows
+from services.inventory.store import lots as lot_rows
 from shared.contracts import inventory as told
 from shared.contracts.values import LotQuantity, Money
 from shared.runtime.transaction import Transaction
@@ -31,10 +32,12 @@ async def tell(tx: Transaction, currency: str, shelf: Shelf) -> None:
     """Publishes what each claim is to be told, with a version each."""
     claims = [shelf.claims[claim_id] for claim_id in shelf.tellings]
     catalogue = await _catalogue(tx, shelf, claims)
+    batches = [claim.id for claim in claims if claim.kind == "batch" and claim.status in ("issued", "settled")]
+    used = await lot_rows.read_used(tx, batches) if batches else {}
     for claim in claims:
         telling = shelf.tellings[claim.id]
         if claim.kind == "batch":
-            _tell_batch(tx, claim, telling, _Materials(shelf, claim, catalogue, currency))
+            _tell_batch(tx, claim, telling, _Materials(shelf, claim, catalogue, currency, used))
         else:
             _tell_order(tx, claim, telling, _Stock(shelf, claim, catalogue))
 
@@ -215,6 +218,7 @@ class _Materials:
     claim: Claim
     catalogue: Catalogue
     currency: str
+    used: Mapping[tuple[str, str], Sequence[Any]]
 
     def next(self, status: str) -> dict[str, Any]:
         """The fields of the next snapshot; the claim's version grows with it."""
@@ -238,6 +242,13 @@ class _Materials:
             returned=line.returned,
             cancelled=line.cancelled,
             cost=Money(amount=line.cost, currency=self.currency) if line.deducted else None,
+            lots=tuple(self._lot(row) for row in self.used.get((self.claim.id, line.item_id), ())),
+        )
+
+    def _lot(self, row: Any) -> told.UsedLot:
+        cost = None if row["cost"] is None else Money(amount=row["cost"], currency=self.currency)
+        return told.UsedLot(
+            lot_id=str(row["lot_id"]), supplier_lot=row["supplier_lot"], quantity=row["quantity"], cost=cost
         )
 
 

@@ -48,6 +48,26 @@ async def read_issued(tx: Transaction, batch_ids: Sequence[str]) -> dict[str, li
     return found
 
 
+READ_USED = """
+SELECT moved.reference_id, moved.item_id, moved.lot_id, lots.supplier_lot, -sum(moved.quantity)::bigint AS quantity,
+       -sum(moved.cost) AS cost
+FROM lot_movements AS moved
+JOIN lots ON lots.lot_id = moved.lot_id
+WHERE moved.reference_id = ANY($1::text[]) AND moved.type IN ('material_issue', 'material_return')
+GROUP BY moved.reference_id, moved.item_id, moved.lot_id, lots.supplier_lot
+HAVING sum(moved.quantity) < 0
+ORDER BY moved.reference_id, moved.item_id, moved.lot_id
+"""
+
+
+async def read_used(tx: Transaction, batch_ids: Sequence[str]) -> dict[tuple[str, str], list[Any]]:
+    """Lots with their supplier's, units and cost, by batch and material, as far as they did not return."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in await tx.fetch(READ_USED, batch_ids):
+        found.setdefault((row["reference_id"], row["item_id"]), []).append(row)
+    return found
+
+
 INSERT_LOTS = """
 INSERT INTO lots (lot_id, item_id, kind, lot_code, supplier_lot, batch_id, quantity, spent, made, total_cost,
                   produced_on, expires_on, made_at)
@@ -85,10 +105,11 @@ async def save_lots(tx: Transaction, lots: Sequence[Lot]) -> None:
 
 
 INSERT_MOVEMENTS = """
-INSERT INTO lot_movements (lot_id, transaction_id, item_id, quantity, type, reference_type, reference_id, shipment_id,
-                           at)
-SELECT moved.*, $9
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::uuid[]) AS moved
+INSERT INTO lot_movements (lot_id, transaction_id, item_id, quantity, cost, type, reference_type, reference_id,
+                           shipment_id, at)
+SELECT moved.*, $10
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
+            $9::uuid[]) AS moved
 """
 
 

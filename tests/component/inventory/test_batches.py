@@ -24,8 +24,13 @@ async def test_materials_are_held_issued_settled_at_their_cost(warehouse: Wareho
     issued = dict(await warehouse.told())["materials.issued"]
     assert {line["material_id"]: line["cost"]["amount"] for line in issued["materials"]} == {
         "GLASS": "12.5000",
-        "OIL": "50.0000",
+        "OIL": "25.0000",
     }
+    lots = {
+        line["material_id"]: [(lot["supplier_lot"], lot["quantity"], lot["cost"]["amount"]) for lot in line["lots"]]
+        for line in issued["materials"]
+    }
+    assert lots == {"OIL": [("S-1", 50, "25.0000")], "GLASS": [("S-1", 10, "12.5000")]}
     assert await warehouse.levels("OIL") == (150, 0, 0, 0)
     used = [("OIL", 50, 40), ("GLASS", 10, 12)]
     await warehouse.receive("GLASS", 2, "1.25")
@@ -34,7 +39,7 @@ async def test_materials_are_held_issued_settled_at_their_cost(warehouse: Wareho
     told = await warehouse.told()
     assert [type for type, _ in told] == ["materials.settled", "materials.settled"]
     lines = {line["material_id"]: line for line in told[-1][1]["materials"]}
-    assert (lines["OIL"]["returned"], lines["OIL"]["cost"]["amount"]) == (10, "40.0000")
+    assert (lines["OIL"]["returned"], lines["OIL"]["cost"]["amount"]) == (10, "20.0000")
     assert (lines["GLASS"]["issued"], lines["GLASS"]["cost"]["amount"]) == (12, "15.0000")
     assert await warehouse.levels("OIL") == (160, 0, 0, 0)
     assert await warehouse.levels("GLASS") == (0, 0, 0, 0)

@@ -1,6 +1,7 @@
 """Lots: first expired first out, what was seen to leave, what comes back, and units of no known origin."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -80,6 +81,25 @@ def test_an_item_without_lots_gets_one_of_found_units() -> None:
     lots = shelf()
     assert moved(lots, entry(2, "found"), entry(-2), entry(3, "adjust")) == [(0, 99, 2), (1, 99, -2), (2, 99, 3)]
     assert [(born.kind, born.quantity) for born in lots.born] == [("found", 3)]
+
+
+def test_the_parts_of_a_lot_cost_what_the_whole_did_to_the_last_cent() -> None:
+    drum = lot(1, 3)
+    drum.made, drum.total_cost = 3, Decimal("10")
+    moves = shelf(drum).follow([entry(-1), entry(-1), entry(-1)], {})
+    assert [move.cost for move in moves] == [Decimal("-3.3333"), Decimal("-3.3334"), Decimal("-3.3333")]
+
+
+def test_what_goes_back_to_a_lot_brings_its_cost_back_and_units_more_than_were_made_cost_nothing() -> None:
+    drum = lot(1, 4)
+    drum.made, drum.total_cost = 4, Decimal("10")
+    lots = shelf(drum, issued={"b-1": [(id_of(1), 2)]})
+    moves = lots.follow([entry(-2), entry(1, "material_return", "b-1"), entry(5, "found"), entry(-4)], {})
+    assert [move.cost for move in moves] == [Decimal(-5), Decimal("2.5"), Decimal("2.5"), Decimal(0)]
+
+
+def test_units_of_a_lot_whose_cost_nobody_knows_have_none() -> None:
+    assert [move.cost for move in shelf(lot(1, 3)).follow([entry(-2)], {})] == [None]
 
 
 changes = st.lists(st.tuples(st.sampled_from("PQ"), st.integers(-9, 9).filter(bool)), max_size=30)
