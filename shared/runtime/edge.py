@@ -19,7 +19,7 @@ from shared.runtime.http import BODY_BYTES_MAX, respond, too_large
 from shared.runtime.problems import Refused, problem
 from shared.runtime.telemetry import server_span
 
-_CORRELATION_ID: Final = re.compile(r"^[A-Za-z0-9._:/+=@~-]{1,128}$")
+_CORRELATION_ID: Final = re.compile(r"^[A-Za-z0-9._:/+=@~-]{1,128}\Z")
 
 _seconds = Histogram("flacon_http_request_seconds", "Time to the end of the response", ["method", "route"])
 _responses = Counter("flacon_http_responses_total", "Responses by route and status", ["method", "route", "status"])

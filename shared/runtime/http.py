@@ -265,7 +265,7 @@ def id_of(text: str) -> UUID:
     return UUID(text)
 
 
-_UUID: Final = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+_UUID: Final = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
 def if_match_of(request: Request) -> int | None:
@@ -273,7 +273,7 @@ def if_match_of(request: Request) -> int | None:
     text = request.headers.get("if-match", "*").strip()
     if text == "*":
         return None
-    match = re.match(r'^(?:W/)?"?([0-9]{1,18})"?$', text)
+    match = re.match(r'^(?:W/)?"?([0-9]{1,18})"?\Z', text)
     if match is None:
         raise refused("malformed-request", "`If-Match` must be the version of the record")
     return int(match[1])

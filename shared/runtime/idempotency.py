@@ -26,7 +26,7 @@ Identity = tuple[str, str, str]
 
 _FORGOTTEN: Final = frozenset({400, 401, 403, 413, 415, 422, 429})
 _QUOTED: Final = re.compile(r'^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"$')
-_BARE: Final = re.compile(r"^[\x21\x23-\x7e][\x21-\x7e]*$")
+_BARE: Final = re.compile(r"^[\x21\x23-\x7e][\x21-\x7e]*\Z")
 
 
 @dataclass(frozen=True, slots=True)

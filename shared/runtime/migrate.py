@@ -15,7 +15,7 @@ from shared.runtime.partitions import MESSAGING, Partitioned, keep_partitions
 from shared.runtime.transaction import Transaction
 
 MESSAGING_MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+_FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql\Z")
 
 MAKE_REGISTER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (

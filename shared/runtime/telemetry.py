@@ -20,7 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 QUIET_LOGGERS: Final = ("aiokafka", "asyncio", "uvicorn.access")
-_TRACEPARENT: Final = re.compile(r"^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$")
+_TRACEPARENT: Final = re.compile(r"^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?\Z")
 
 
 def configure_logs(service: str, level: str, stream: TextIO | None = None) -> None:

@@ -103,7 +103,7 @@ def _status_of(text: str | None) -> str | None:
 
 
 def _id_of(text: str | None) -> str | None:
-    if text is not None and re.match(ITEM_ID_PATTERN, text) is None:
+    if text is not None and re.fullmatch(ITEM_ID_PATTERN, text) is None:
         raise Refused(invalid("`order_id` is not an id", ("must be an id", "/order_id")))
     return text
 
