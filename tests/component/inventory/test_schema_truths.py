@@ -23,6 +23,10 @@ ALERT = """
 INSERT INTO alerts (alert_id, kind, item_id, claim_id, status, raised_at, resolved_at, acknowledged_at) SELECT uuidv7(),
 """
 BATCH = "INSERT INTO batches (batch_id, item_id, quantity, open, version) SELECT uuidv7(),"
+MOVEMENT = """
+INSERT INTO lot_movements (transaction_id, lot_id, item_id, quantity, type, reference_type, reference_id, at)
+SELECT uuidv7(),
+"""
 NOW = "clock_timestamp()"
 IMPOSSIBLE = {
     "UPDATE stock SET reserved = 11": "reserved_and_held_within_current",
@@ -51,6 +55,14 @@ IMPOSSIBLE = {
     ROW.format("'count', 0, 10, 10, 2, 2, 0, 0"): "ledger_row_moves_something",
     ROW.format("'reserve', 9, 10, 10, 2, 11, 0, 0"): "ledger_reserved_and_held_within_current",
     ROW.format("'release', -3, 10, 10, 2, -1, 0, 0"): "ledger_levels_are_not_negative",
+    "UPDATE lots SET kind = 'gift'": "lot_kind_is_known",
+    "UPDATE lots SET kind = 'batch'": "a_batch_makes_its_lot",
+    "UPDATE lots SET status = 'lost'": "lot_status_is_known",
+    "UPDATE lots SET quantity = -1": "lot_units_are_not_negative",
+    "UPDATE lots SET spent = true": "a_spent_lot_has_no_units",
+    "UPDATE lots SET quantity = 0": "a_spent_lot_has_no_units",
+    "UPDATE lots SET total_cost = -1": "lot_cost_is_not_negative",
+    f"{MOVEMENT} lot_id, item_id, 0, 'sale', 'order', 'o', {NOW} FROM lots": "a_movement_moves_units",
     f"{COUNT} 'P', 10, -1, 1, 'r', 'ann', {NOW}, NULL": "counted_is_not_negative",
     f"{COUNT} 'P', 10, 1, 1, 'r', 'ann', {NOW}, {NOW} + interval '1 hour'": "a_count_is_not_of_the_future",
     f"{RECEIPT} uuidv7(), 'P', 0, 'S', 1, 'ann', {NOW}": "receipt_brings_units",
@@ -80,7 +92,7 @@ async def test_every_check_of_the_schema_was_tried(warehouse: Warehouse) -> None
     SELECT conname FROM pg_constraint
     WHERE contype = 'c' AND conparentid = 0 AND coninhcount = 0
       AND conrelid = ANY(ARRAY['items', 'stock', 'item_costs', 'claims', 'reservations', 'ledger', 'receipts', 'counts',
-                               'batches', 'alerts']::regclass[])
+                               'batches', 'alerts', 'lots', 'lot_movements']::regclass[])
     """
     async with warehouse.database.reading() as connection:
         checks = {row["conname"] for row in await connection.fetch(sql)}
@@ -94,6 +106,8 @@ async def test_every_check_of_the_schema_was_tried(warehouse: Warehouse) -> None
         "INSERT INTO receipts SELECT * FROM receipts",
         "INSERT INTO stock (item_id) SELECT item_id FROM stock",
         "INSERT INTO reservations SELECT * FROM reservations",
+        "INSERT INTO lots SELECT * FROM lots",
+        "INSERT INTO lot_movements SELECT * FROM lot_movements",
     ],
 )
 async def test_nothing_counts_twice(warehouse: Warehouse, statement: str) -> None:
