@@ -141,3 +141,15 @@ def make_certificate(file: Path) -> Path:
     )
     file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
     return file
+
+
+def mail_settings(server: MailServer, **more: str) -> dict[str, str]:
+    """Settings of order with which it sends its mails there, at once."""
+    return {
+        "ORDER_SMTP_HOST": HOST,
+        "ORDER_SMTP_PORT": str(server.port),
+        "ORDER_SMTP_TLS": "none",
+        "ORDER_SMTP_EVERY_SECONDS": "0.1",
+        "ORDER_SMTP_RETRY_SECONDS": "[0.1]",
+        **more,
+    }

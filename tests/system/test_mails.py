@@ -11,24 +11,13 @@ import orjson
 import pytest
 
 from tests.installation import System
-from tests.mail_server import HOST, MailServer, mail_server
+from tests.mail_server import MailServer, mail_server, mail_settings
 from tests.shop import Shop, until
 from tests.staging import cancelled
 
 GERMANY = {"name": "Anna Muster", "city": "Köln", "country": "DE"}
 LAPSE = "UPDATE mails SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'"
 COUNT = "SELECT state, count(*) AS mails FROM mails GROUP BY state"
-
-
-def _settings(server: MailServer, **more: str) -> dict[str, str]:
-    return {
-        "ORDER_SMTP_HOST": HOST,
-        "ORDER_SMTP_PORT": str(server.port),
-        "ORDER_SMTP_TLS": "none",
-        "ORDER_SMTP_EVERY_SECONDS": "0.1",
-        "ORDER_SMTP_RETRY_SECONDS": "[0.1]",
-        **more,
-    }
 
 
 async def _came(server: MailServer, expected: Counter[str]) -> None:
@@ -48,7 +37,7 @@ async def _history(shop: Shop, order_id: str) -> list[str]:
 
 async def test_customers_hear_of_everything_once_from_two_instances(new_system: Callable[..., System]) -> None:
     async with mail_server() as server:
-        settings = _settings(server, INVENTORY_HOLD_SECONDS="2", INVENTORY_SWEEP_SECONDS="0.2")
+        settings = mail_settings(server, INVENTORY_HOLD_SECONDS="2", INVENTORY_SWEEP_SECONDS="0.2")
         system = await asyncio.to_thread(new_system, counts={"order": 2}, more=settings)
         async with Shop(system.stack) as shop:
             expected = await _saga_of_each_kind(shop)
@@ -101,7 +90,7 @@ async def test_an_instance_that_ends_before_it_could_write_down_its_mail_has_it_
 ) -> None:
     async with mail_server() as server:
         server.whims.append("hang")
-        system = await asyncio.to_thread(new_system, more=_settings(server))
+        system = await asyncio.to_thread(new_system, more=mail_settings(server))
         async with Shop(system.stack) as shop:
             await shop.product("mail-iris", 5)
             order_id = await shop.ordered([("mail-iris", 2)], auto_confirm=True, email="ann@example.org")
@@ -153,7 +142,7 @@ async def test_a_mail_server_that_was_away_gets_every_mail_once_when_it_is_back(
 ) -> None:
     async with mail_server() as server:
         server.whims += ["close", "refuse_sender", "greylist", "close"]
-        system = await asyncio.to_thread(new_system, more=_settings(server))
+        system = await asyncio.to_thread(new_system, more=mail_settings(server))
         async with Shop(system.stack) as shop:
             await shop.product("mail-aloe", 50)
             orders = [
