@@ -213,7 +213,7 @@ PURGE_KEYS = """
 DELETE FROM idempotency
 WHERE (sub, route, key) IN (
     SELECT sub, route, key FROM idempotency
-    WHERE created_at < clock_timestamp() - interval '24 hours'
+    WHERE created_at < statement_timestamp() - interval '24 hours'
     ORDER BY sub, route, key LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 """

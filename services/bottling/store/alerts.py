@@ -67,7 +67,7 @@ ON CONFLICT (subject_id, kind) WHERE status <> 'resolved' DO NOTHING
 FIND_LATE = """
 SELECT batch_id, status, quantity_planned, product_id, expected_completion_at
 FROM batches
-WHERE status NOT IN ('completed', 'failed', 'cancelled') AND expected_completion_at < clock_timestamp()
+WHERE status NOT IN ('completed', 'failed', 'cancelled') AND expected_completion_at < statement_timestamp()
   AND NOT EXISTS (
     SELECT
     FROM alerts
@@ -101,7 +101,7 @@ FROM (
         FROM batches
         WHERE batches.batch_id = alerts.subject_id::uuid
           AND batches.status NOT IN ('completed', 'failed', 'cancelled')
-          AND batches.expected_completion_at < clock_timestamp())
+          AND batches.expected_completion_at < statement_timestamp())
     ORDER BY alert_id
     LIMIT $1
     FOR UPDATE

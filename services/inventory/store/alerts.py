@@ -38,7 +38,7 @@ async def resolve(tx: Transaction, subjects: Sequence[tuple[str, str]], now: dat
 FIND_OVERDUE = """
 SELECT claims.id
 FROM claims
-WHERE claims.status = 'confirmed' AND claims.expires_at <= clock_timestamp()
+WHERE claims.status = 'confirmed' AND claims.expires_at <= statement_timestamp()
   AND NOT EXISTS (SELECT FROM alerts WHERE alerts.claim_id = claims.id AND alerts.status <> 'resolved')
   AND EXISTS (SELECT FROM reservations WHERE reservations.claim_id = claims.id AND reservations.held > 0)
 ORDER BY claims.expires_at, claims.id
@@ -61,7 +61,8 @@ FROM (
     WHERE status <> 'resolved' AND claim_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM claims
         JOIN reservations ON reservations.claim_id = claims.id AND reservations.held > 0
-        WHERE claims.id = alerts.claim_id AND claims.status = 'confirmed' AND claims.expires_at <= clock_timestamp())
+        WHERE claims.id = alerts.claim_id AND claims.status = 'confirmed'
+          AND claims.expires_at <= statement_timestamp())
     ORDER BY alert_id
     LIMIT $1
     FOR UPDATE

@@ -135,13 +135,14 @@ def _line_row(row: tuple[Claim, Line]) -> tuple[Any, ...]:
     return (claim.id, line.item_id, *line.values, claim.priority, claim.protected, claim.accepted_at)
 
 
+# The time of a statement, unlike the clock, is where an index may be entered: what has not lapsed is not looked at.
 FIND_LAPSED = """
 SELECT reservations.claim_id::text, reservations.item_id
 FROM (
     SELECT claims.id
     FROM claims
     WHERE claims.status = 'active'
-      AND claims.expires_at <= clock_timestamp()
+      AND claims.expires_at <= statement_timestamp()
       AND (claims.id = ANY($2::uuid[]) OR EXISTS (
           SELECT FROM reservations
           WHERE reservations.claim_id = claims.id AND reservations.item_id = ANY($1::text[])))
@@ -163,7 +164,7 @@ FIND_ANY_LAPSED = """
 SELECT lapsed.id::text AS claim_id, reservations.item_id
 FROM (
     SELECT id FROM claims
-    WHERE status = 'active' AND expires_at <= clock_timestamp()
+    WHERE status = 'active' AND expires_at <= statement_timestamp()
     ORDER BY expires_at, id
     LIMIT $1
 ) AS lapsed

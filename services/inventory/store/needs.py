@@ -63,7 +63,7 @@ SELECT needs_told.item_id
 FROM needs_told
 JOIN items ON items.id = needs_told.item_id
 JOIN stock ON stock.item_id = needs_told.item_id
-WHERE needs_told.told_at <= clock_timestamp() - interval '1 day'
+WHERE needs_told.told_at <= statement_timestamp() - interval '1 day'
    OR 2 * items.reorder_point + stock.queued - stock.available > needs_told.shortage
 ORDER BY needs_told.told_at, needs_told.item_id
 LIMIT $1

@@ -74,7 +74,7 @@ async def turn_questions(
 LOCK_DUE_QUESTIONS = """
 SELECT order_id, neighbour, event, version, payload, asked_at, attempts
 FROM questions
-WHERE next_attempt_at <= clock_timestamp()
+WHERE next_attempt_at <= statement_timestamp()
 ORDER BY next_attempt_at, order_id, neighbour
 LIMIT $1
 FOR UPDATE SKIP LOCKED

@@ -1,9 +1,10 @@
-"""The list of reservations reads little more than it shows."""
+"""Lists of reservations, and the search for lapsed holds, read little more than they find."""
 
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from services.inventory.store.claims import find_any_lapsed, find_lapsed
 from services.inventory.views.reservations import Wanted, reservations_page
 from tests.component.inventory.warehouse import Warehouse
 from tests.plans import rows_read
@@ -67,3 +68,25 @@ async def _claim(connection: Any, kind: str) -> UUID:
     """One in the middle of all."""
     found: UUID = await connection.fetchval("SELECT id FROM claims WHERE kind = $1 ORDER BY id OFFSET 50 LIMIT 1", kind)
     return found
+
+
+UNCONFIRMED = """
+UPDATE claims
+SET status = 'active',
+    expires_at = clock_timestamp() + CASE WHEN id = ANY($1::uuid[]) THEN -1 ELSE 1 END * interval '1 hour'
+WHERE kind = 'order'
+"""
+
+
+async def test_lapsed_holds_are_found_among_any_number_that_are_not(warehouse: Warehouse) -> None:
+    async with warehouse.database.transaction() as tx:
+        await tx.execute(FILL, CLAIMS, ITEMS, OPEN_EVERY)
+        lapsed = await _claim(tx.connection, "order")
+        await tx.execute(UNCONFIRMED, [lapsed])
+    async with warehouse.database.transaction() as tx:
+        await tx.execute("ANALYZE claims, reservations")
+        items = [f"I-{number}" for number in range(ITEMS)]
+        for find in (partial(find_lapsed, tx, items, [], 500), partial(find_any_lapsed, tx, 500)):
+            assert list(await find()) == [str(lapsed)]
+            for _ in range(8):
+                assert await rows_read(tx.connection, find) <= 20

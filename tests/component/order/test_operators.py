@@ -1,11 +1,14 @@
 """What operators see of an order that nobody answers, and what they can do: acknowledge, ask again at once."""
 
+from functools import partial
 from typing import Any
 
 from services.order.domain.order import Policy
 from services.order.jobs.timers import jobs
+from services.order.store.questions import lock_due_questions
 from shared.runtime.jobs import tick_once
 from tests.component.order.conftest import Shop, held
+from tests.plans import rows_read
 
 DUE_NOW = "UPDATE questions SET next_attempt_at = clock_timestamp()"
 IS_DUE = "SELECT next_attempt_at <= clock_timestamp() FROM questions"
@@ -102,3 +105,21 @@ async def test_waits_are_a_setting(shop: Shop) -> None:
         await shop.count(DUE_NOW)
         await tick_once(shop.database, ask_again)
         assert await shop.count(waits) == 7
+
+
+WAITING = """
+INSERT INTO questions (order_id, neighbour, event, version, payload, asked_at, next_attempt_at)
+SELECT uuidv7(), 'inventory', 'order.created', 1, '{}', now(),
+       clock_timestamp() + CASE number WHEN 0 THEN -1 ELSE 1 END * interval '1 hour'
+FROM generate_series(0, 19999) AS number
+"""
+
+
+async def test_questions_whose_time_has_not_come_are_not_looked_at(shop: Shop) -> None:
+    async with shop.database.transaction() as tx:
+        await tx.execute(WAITING)
+    async with shop.database.transaction() as tx:
+        await tx.execute("ANALYZE questions")
+        for _ in range(8):
+            assert len(await lock_due_questions(tx, 500)) == 1
+            assert await rows_read(tx.connection, partial(lock_due_questions, tx, 500)) <= 5
