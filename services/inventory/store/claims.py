@@ -135,9 +135,10 @@ def _line_row(row: tuple[Claim, Line]) -> tuple[Any, ...]:
     return (claim.id, line.item_id, *line.values, claim.priority, claim.protected, claim.accepted_at)
 
 
-# The time of a statement, unlike the clock, is where an index may be entered: what has not lapsed is not looked at.
+# The time of a statement, unlike the clock, is where an index may be entered: what has not lapsed is not looked at. The
+# `OFFSET 0` has the lines of each such claim looked up, however many claims Postgres expects.
 FIND_LAPSED = """
-SELECT reservations.claim_id::text, reservations.item_id
+SELECT lapsed.id::text AS claim_id, theirs.item_id
 FROM (
     SELECT claims.id
     FROM claims
@@ -145,11 +146,11 @@ FROM (
       AND claims.expires_at <= statement_timestamp()
       AND (claims.id = ANY($2::uuid[]) OR EXISTS (
           SELECT FROM reservations
-          WHERE reservations.claim_id = claims.id AND reservations.item_id = ANY($1::text[])))
+          WHERE reservations.claim_id = claims.id AND reservations.item_id = ANY($1::text[]) OFFSET 0))
     ORDER BY claims.expires_at, claims.id
     LIMIT $3
 ) AS lapsed
-JOIN reservations ON reservations.claim_id = lapsed.id
+CROSS JOIN LATERAL (SELECT item_id FROM reservations WHERE claim_id = lapsed.id OFFSET 0) AS theirs
 """
 
 
@@ -161,14 +162,14 @@ async def find_lapsed(
 
 
 FIND_ANY_LAPSED = """
-SELECT lapsed.id::text AS claim_id, reservations.item_id
+SELECT lapsed.id::text AS claim_id, theirs.item_id
 FROM (
     SELECT id FROM claims
     WHERE status = 'active' AND expires_at <= statement_timestamp()
     ORDER BY expires_at, id
     LIMIT $1
 ) AS lapsed
-JOIN reservations ON reservations.claim_id = lapsed.id
+CROSS JOIN LATERAL (SELECT item_id FROM reservations WHERE claim_id = lapsed.id OFFSET 0) AS theirs
 """
 
 
