@@ -47,7 +47,8 @@ def _money(amount: Decimal | None, currency: str) -> dict[str, Any] | None:
     return None if amount is None else {"amount": amount, "currency": currency}
 
 
-# Both ways go from lot to lot over the batches that used the one and made the other; a lot is entered once.
+# Both ways go from lot to lot over the batches that used the one and made the other; a lot is entered once, and none
+# over a batch that gave back all that it had of it.
 TRACE_BACK = """
 WITH RECURSIVE origins (lot_id) AS (
     SELECT $1::uuid
@@ -55,7 +56,13 @@ WITH RECURSIVE origins (lot_id) AS (
     SELECT used.lot_id
     FROM origins
     JOIN lots AS made ON made.lot_id = origins.lot_id
-    JOIN lot_movements AS used ON used.reference_id = made.batch_id::text AND used.type = 'material_issue'
+    CROSS JOIN LATERAL (
+        SELECT lot_id
+        FROM lot_movements
+        WHERE reference_id = made.batch_id::text AND type IN ('material_issue', 'material_return')
+        GROUP BY lot_id
+        HAVING sum(quantity) < 0
+    ) AS used
 )
 SELECT used.lot_id, lots.item_id, lots.supplier_lot, made.batch_id, -sum(used.quantity)::bigint AS quantity
 FROM origins
@@ -73,7 +80,13 @@ WITH RECURSIVE uses (lot_id) AS (
     UNION
     SELECT made.lot_id
     FROM uses
-    JOIN lot_movements AS used ON used.lot_id = uses.lot_id AND used.type = 'material_issue'
+    CROSS JOIN LATERAL (
+        SELECT reference_id
+        FROM lot_movements
+        WHERE lot_id = uses.lot_id AND type IN ('material_issue', 'material_return')
+        GROUP BY reference_id
+        HAVING sum(quantity) < 0
+    ) AS used
     JOIN lots AS made ON made.batch_id = used.reference_id::uuid
 )
 SELECT CASE WHEN moved.reference_type = 'batch' THEN moved.reference_id END AS batch_id, moved.lot_id,

@@ -141,6 +141,52 @@ async def test_a_batch_that_gave_everything_back_is_in_no_trace(
     await warehouse.is_true()
 
 
+async def _made(warehouse: Warehouse, product: str, material: str, need: int, used: int) -> str:
+    """Eight of a product, of a material of which some may come back."""
+    batch, asked, done = new(), (material, need, None), (material, need, used)
+    await warehouse.hear(warehouse.batch("batch.planned", batch, asked, product=product))
+    await warehouse.hear(warehouse.batch("batch.start_requested", batch, asked, version=2, product=product))
+    await warehouse.hear(warehouse.batch("batch.consumed", batch, done, version=3, product=product))
+    await warehouse.hear(warehouse.batch("batch.completed", batch, done, version=4, product=product, good=8))
+    return batch
+
+
+async def test_a_drum_of_which_all_came_back_is_traced_to_no_customer(
+    warehouse: Warehouse, client: httpx.AsyncClient
+) -> None:
+    await warehouse.item("OIL", kind="material")
+    await warehouse.item("P")
+    await warehouse.receive("OIL", 30, lot="DRUM-1", expires_on=date(2027, 1, 1))
+    await warehouse.receive("OIL", 90, lot="DRUM-2")
+    batch = await _made(warehouse, "P", "OIL", 40, 30)
+    order_id, _ = await _shipped(warehouse, 3)
+    assert await _units(warehouse, "OIL") == [("DRUM-1", 0), ("DRUM-2", 90)]
+    unused = (await client.get(f"/lots/{await _lot_id(warehouse, 'DRUM-2')}/trace")).json()
+    assert unused["forward"] == []
+    used = (await client.get(f"/lots/{await _lot_id(warehouse, 'DRUM-1')}/trace")).json()
+    assert Counter((row["batch_id"], row["order_id"], row["quantity"]) for row in used["forward"]) == Counter(
+        [(batch, None, 30), (None, order_id, 3)]
+    )
+
+
+async def test_what_a_lot_that_all_came_back_was_made_of_is_no_origin(
+    warehouse: Warehouse, client: httpx.AsyncClient
+) -> None:
+    await warehouse.item("BASE", kind="material")
+    await warehouse.item("OIL", kind="material")
+    await warehouse.item("P")
+    await warehouse.receive("OIL", 5, lot="DRUM-1", expires_on=date(2027, 1, 1))
+    await warehouse.receive("BASE", 20, lot="BASE-1")
+    await _made(warehouse, "OIL", "BASE", 20, 20)
+    batch = await _made(warehouse, "P", "OIL", 8, 5)
+    assert await _units(warehouse, "OIL") == [("DRUM-1", 0), ("L-1", 8)]
+    [bottles] = (await client.get("/lots", params={"item_id": "P"})).json()["items"]
+    told = (await client.get(f"/lots/{bottles['lot_id']}/trace")).json()
+    assert [(row["supplier_lot"], row["batch_id"], row["quantity"]) for row in told["backward"]] == [
+        ("DRUM-1", batch, 5)
+    ]
+
+
 async def test_lots_are_listed_by_item_and_status_page_by_page(warehouse: Warehouse, client: httpx.AsyncClient) -> None:
     await _bottled(warehouse)
     found, cursor = [], ""
