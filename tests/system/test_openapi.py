@@ -170,6 +170,9 @@ async def _stock_of_the_day(shop: Shop) -> None:
         await shop.ask("inventory", "POST", f"{inventory}/{path}", body)
     for path in ("ledger", "reservations", "alerts", "alerts/low-stock", "reconcile"):
         await shop.get("inventory", f"{inventory}/{path}")
+    lot_id = (await shop.get("inventory", f"{inventory}/lots?item_id=day-rose"))["items"][0]["lot_id"]
+    for path in (lot_id, f"{lot_id}/trace"):
+        await shop.get("inventory", f"{inventory}/lots/{path}")
 
 
 async def _orders_of_the_day(shop: Shop) -> str:
@@ -187,6 +190,9 @@ async def _floor_of_the_day(shop: Shop, order_id: str) -> None:
     floor, one = "/api/fulfillment", (await shop.fulfillment(order_id))["fulfillment_id"]
     for path in (f"/{one}", f"/{one}/picking-list"):
         await shop.get("fulfillment", f"{floor}/fulfillments{path}")
+    wave = (await shop.ask("fulfillment", "POST", f"{floor}/waves")).json()
+    for path in (f"waves/{wave['wave_id']}", "work", "work/pick", "carriers"):
+        await shop.get("fulfillment", f"{floor}/{path}")
     line = {"product_id": "day-rose", "quantity": 2}
     await shop.ask("fulfillment", "POST", f"{floor}/fulfillments/{one}/pick", {"lines": [line]})
     await shop.ask("fulfillment", "POST", f"{floor}/fulfillments/{one}/pack")
