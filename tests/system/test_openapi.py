@@ -191,7 +191,7 @@ async def _floor_of_the_day(shop: Shop, order_id: str) -> None:
     for path in (f"/{one}", f"/{one}/picking-list"):
         await shop.get("fulfillment", f"{floor}/fulfillments{path}")
     wave = (await shop.ask("fulfillment", "POST", f"{floor}/waves")).json()
-    for path in (f"waves/{wave['wave_id']}", "work", "work/pick", "carriers"):
+    for path in (f"waves/{wave['wave_id']}", "stages", "stages/pick", "carriers"):
         await shop.get("fulfillment", f"{floor}/{path}")
     line = {"product_id": "day-rose", "quantity": 2}
     await shop.ask("fulfillment", "POST", f"{floor}/fulfillments/{one}/pick", {"lines": [line]})

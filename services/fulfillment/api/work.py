@@ -62,13 +62,13 @@ def _add_waves(router: APIRouter, database: Database, wave_seconds: float) -> No
 
 
 def _add_stages(router: APIRouter, database: Database) -> None:
-    @router.get("/work", **documented())
+    @router.get("/stages", **documented())
     async def count_work(request: Request, caller: Reads) -> Response:
         """Orders, units and the oldest order that wait at each stage."""
         async with database.reading() as connection:
             return answered(request, await views.work_counts(connection))
 
-    @router.get("/work/{stage}", **documented())
+    @router.get("/stages/{stage}", **documented())
     async def list_work(request: Request, caller: Reads, stage: Stage) -> Response:
         """What waits to be picked, packed or shipped, or is late; by priority, then age."""
         limit, after = limit_of(request), _place_of(request)

@@ -146,8 +146,7 @@ class Shelf:
             entry = self.entries[move.entry]
             if entry.type in ("material_issue", "material_return"):
                 line = self.claims[entry.reference.id].lines[entry.item_id]
-                average = self.level(entry.item_id).cost_of(-move.quantity)
-                line.cost += average if move.cost is None else -move.cost
+                line.cost -= self.level(entry.item_id).cost_of(move.quantity) if move.cost is None else move.cost
 
     def lots_of(self, shipment_id: str, item_id: str) -> list[tuple[Lot, int]]:
         """The lots of a product that left with a parcel, and how many units of each."""

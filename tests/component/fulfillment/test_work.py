@@ -101,14 +101,14 @@ async def _stage(warehouse: Warehouse, stage: str) -> list[str]:
     found: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
-        answer = await warehouse.get(f"work/{stage}?limit=1" + (f"&cursor={cursor}" if cursor else ""))
+        answer = await warehouse.get(f"stages/{stage}?limit=1" + (f"&cursor={cursor}" if cursor else ""))
         found += [row["order_id"] for row in answer["items"]]
         cursor = answer["next_cursor"]
     return found
 
 
 async def _counts(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
-    stages = (await warehouse.get("work"))["stages"]
+    stages = (await warehouse.get("stages"))["stages"]
     return {stage["stage"]: (stage["orders"], stage["units"]) for stage in stages}
 
 
@@ -138,7 +138,7 @@ async def test_late_is_what_is_open_after_the_day_that_was_asked_for(warehouse: 
 
 
 async def test_work_that_is_not_there_is_refused(warehouse: Warehouse) -> None:
-    for path, status in (("work/dig", 404), ("work/pick?cursor=x", 400), ("work/pick?limit=0", 422)):
+    for path, status in (("stages/dig", 404), ("stages/pick?cursor=x", 400), ("stages/pick?limit=0", 422)):
         assert (await warehouse.reader.get(f"/api/fulfillment/{path}")).status_code == status
 
 
