@@ -1,6 +1,7 @@
 """A client that costs little: HTTP/1.1 on one kept connection, so that the services have the processors."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 ANSWER_SECONDS: Final = 30.0
+LINE_END: Final = b"\r\n"
 HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -69,6 +71,16 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
     head = await reader.readuntil(HEAD_END)
     lines = head.lower().split(b"\r\n")
     status = int(lines[0].split(b" ", 2)[1])
-    length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
-    body = await reader.readexactly(length)
+    if b"transfer-encoding: chunked" in lines:
+        body = b"".join([chunk async for chunk in _chunks(reader)])
+    else:
+        length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+        body = await reader.readexactly(length)
     return status, orjson.loads(body) if body else {}
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while length := int(await reader.readuntil(LINE_END), 16):
+        yield await reader.readexactly(length)
+        await reader.readexactly(len(LINE_END))
+    await reader.readexactly(len(LINE_END))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.large`: orders per second with a long past beside those of an empty installation."""
+"""`python -m benchmarks.large`: what a long past costs orders, and what a trace costs among many movements of lots."""
 
 import asyncio
 import logging
@@ -6,10 +6,11 @@ import statistics
 import tempfile
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import orjson
 import typer
 import uvloop
 from aiokafka.errors import KafkaError
@@ -21,9 +22,10 @@ from benchmarks.loads import LOADS, Load, Lost
 from benchmarks.meters import Meters
 from benchmarks.past import give_a_past
 from benchmarks.results import Figures
+from benchmarks.traces import Traces, measure_traces
 from deploy.local.database import with_database
 from deploy.local.failure import CannotRun
-from deploy.local.home import Home
+from deploy.local.home import ROOT, Home
 from deploy.local.screen import Screen
 from deploy.local.stack import Stack
 from deploy.local.starting import DATABASE
@@ -39,6 +41,7 @@ class Sizes:
 
     orders: int
     ledger_rows: int
+    movements: int
     runs: int
     seconds: float
 
@@ -57,16 +60,26 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All turns, and how many past orders and ledger rows the one installation had."""
+    """All turns, how many past orders and ledger rows the one installation had, and its traces."""
 
     pairs: list[Pair]
     orders: int
     ledger_rows: int
+    traces: Traces
 
     @property
     def ratio(self) -> float:
         """The median of the turns' ratios, in which what slows the whole machine down for minutes is left out."""
         return statistics.median(pair.ratio for pair in self.pairs)
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio >= RATIO_MIN and self.traces.hold
+
+    def as_figures(self) -> dict[str, Any]:
+        turns = [asdict(pair) for pair in self.pairs]
+        past = {"orders": self.orders, "ledger_rows": self.ledger_rows}
+        return {"past": past, "turns": turns, "ratio": self.ratio, "traces": self.traces.as_figures()}
 
 
 class Place:
@@ -99,7 +112,8 @@ async def measure(sizes: Sizes, screen: Screen) -> Found:
             orders, ledger_rows = await give_a_past(full.stack, sizes.orders, sizes.ledger_rows, screen.say)
             await settled(full.stack)
         pairs = [await _pair(empty, full, turn, sizes, screen) for turn in range(1, sizes.runs + 1)]
-    return Found(pairs, orders, ledger_rows)
+        traces = await measure_traces(full.stack, sizes.movements, screen)
+    return Found(pairs, orders, ledger_rows, traces)
 
 
 async def _opened(life: AsyncExitStack, name: str, screen: Screen) -> Place:
@@ -129,7 +143,8 @@ def _told(found: Found) -> list[str]:
             f"Postgres {cpu['postgres']:.2f}"
         )
     turns = f"turns {ratios[0]:.2f} to {ratios[-1]:.2f}"
-    return [*lines, f"full / empty  {found.ratio:.2f} (>= {RATIO_MIN}: {verdict}; {turns})"]
+    lines.append(f"full / empty  {found.ratio:.2f} (>= {RATIO_MIN}: {verdict}; {turns})")
+    return [*lines, *found.traces.told()]
 
 
 def main(
@@ -137,17 +152,21 @@ def main(
     ledger_rows: Annotated[
         int, typer.Option(min=1, max=100_000_000, envvar="BENCH_LEDGER_ROWS", help="past ledger rows")
     ] = 10_000_000,
+    movements: Annotated[
+        int, typer.Option(min=1, max=100_000_000, envvar="BENCH_LOT_MOVEMENTS", help="movements of lots")
+    ] = 1_000_000,
     runs: Annotated[int, typer.Option(min=1, max=20, envvar="BENCH_RUNS", help="alternating runs")] = 5,
     seconds: Annotated[
         float, typer.Option(min=2, max=600, envvar="BENCH_SECONDS", help="steady state of each run")
     ] = 10.0,
+    json: Annotated[Path, typer.Option(help="where all figures go")] = ROOT / "benchmarks" / "results" / "large.json",
 ) -> None:
     """Measure what a long past costs, with servers and data of its own on loopback, removed at the end."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    raise typer.Exit(_run(Sizes(orders, ledger_rows, runs, seconds)))
+    raise typer.Exit(_run(Sizes(orders, ledger_rows, movements, runs, seconds), json))
 
 
-def _run(sizes: Sizes) -> int:
+def _run(sizes: Sizes, json: Path) -> int:
     """The exit code: 0 it holds, 1 it does not or an order was lost, 3 could not run, 130 interrupted."""
     screen, began = Screen(), time.monotonic()
     try:
@@ -160,10 +179,12 @@ def _run(sizes: Sizes) -> int:
         error = first_of(failure)
         screen.say(f"error: {error or type(error).__name__}")
         return CHECK_FAILED if isinstance(error, Lost) else COULD_NOT_RUN
-    screen.say(f"measured in {time.monotonic() - began:.0f} s")
+    json.parent.mkdir(parents=True, exist_ok=True)
+    json.write_bytes(orjson.dumps(found.as_figures(), option=orjson.OPT_INDENT_2))
+    screen.say(f"measured in {time.monotonic() - began:.0f} s; all figures: {json}")
     for line in _told(found):
         typer.echo(line)
-    return 0 if found.ratio >= RATIO_MIN else CHECK_FAILED
+    return 0 if found.holds else CHECK_FAILED
 
 
 if __name__ == "__main__":

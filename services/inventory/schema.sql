@@ -557,6 +557,8 @@ CREATE INDEX ledger_of_an_item ON ONLY ledger USING btree (item_id, version);
 
 CREATE INDEX lot_movements_of_a_reference ON lot_movements USING btree (reference_id, lot_id);
 
+CREATE INDEX lot_movements_of_materials ON lot_movements USING btree (lot_id, reference_id) WHERE (type = ANY (ARRAY['material_issue'::text, 'material_return'::text]));
+
 CREATE INDEX lots_of_an_item ON lots USING btree (item_id, lot_id);
 
 CREATE INDEX lots_with_units ON lots USING btree (item_id, expires_on, made_at, lot_id) WHERE (NOT spent);

@@ -8,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.inventory.api.answers import NOT_FOUND
+from services.inventory.api.traces import TraceStreams
 from services.inventory.domain.lots import LotStatus
 from services.inventory.views import lots
+from services.inventory.views.traces import read_edges
 from shared.runtime.auth import Caller, requires
 from shared.runtime.database import Database
 from shared.runtime.http import answered, bad_cursor, cursor_of, id_of, limit_of, make_cursor, page
@@ -22,6 +24,7 @@ STATUSES: Final[tuple[str, ...]] = get_args(LotStatus)
 
 def add_lots(router: APIRouter, database: Database, currency: str) -> None:
     """Lots and their genealogy."""
+    streams = TraceStreams(database)
 
     @router.get("/lots", **documented())
     async def list_lots(
@@ -52,10 +55,11 @@ def add_lots(router: APIRouter, database: Database, currency: str) -> None:
     async def trace_lot(lot_id: str, request: Request, caller: Reads) -> Response:
         """Suppliers' lots and batches that a lot was made of; batches, parcels and customers that got its units."""
         async with database.reading() as connection:
-            found = await lots.trace(connection, id_of(lot_id), currency)
-        if found is None:
+            lot = await lots.read_lot(connection, id_of(lot_id), currency)
+            edges = None if lot is None else await read_edges(connection, lot["lot_id"])
+        if lot is None:
             raise refused("not-found", NOT_FOUND)
-        return answered(request, found)
+        return streams.response(lot) if edges is None else answered(request, {"lot": lot, **edges})
 
 
 def _lot_before(request: Request) -> UUID | None:
