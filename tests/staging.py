@@ -41,6 +41,31 @@ async def order_in_hand(system: System, order_id: str) -> AsyncIterator[None]:
         await connection.close()
 
 
+RELAY_LOCK = """
+SELECT classid::bigint AS key, objid::bigint AS shard FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND datname = current_database() AND usename = $1
+  AND application_name LIKE '%relay%'
+"""
+
+
+@asynccontextmanager
+async def untold(system: System, service: str) -> AsyncIterator[None]:
+    """What a service (of one instance) commits meanwhile stays in its outbox: somebody else has the lock of its relay.
+
+    The instance is killed and started anew on the way in.
+    """
+    connection = await asyncpg.connect(system.stack.postgres["admin"])
+    try:
+        [lock] = await connection.fetch(RELAY_LOCK, f"{service}_service")
+        key = lock["key"] - (lock["key"] >> 31 << 32)
+        system.fleet.kill_instance(f"{service}-1")
+        await connection.execute("SELECT pg_advisory_lock($1, $2)", key, lock["shard"])
+        await system.fleet.start_instance(f"{service}-1")
+        yield
+    finally:
+        await connection.close()
+
+
 async def waiting_for_rows(system: System, service: str) -> int:
     """Transactions of a service that wait for a row in somebody else's hand."""
     connection = await asyncpg.connect(system.stack.postgres["admin"])

@@ -90,6 +90,21 @@ async def test_a_unit_found_damaged_after_packing_is_reported_by_pick(warehouse:
     assert response.json() == await warehouse.get(f"fulfillments/{fulfillment['fulfillment_id']}")
 
 
+async def test_parcels_are_kept_with_weight_and_contents_as_they_were_closed(warehouse: Warehouse) -> None:
+    fulfillment = await warehouse.has()
+    await warehouse.do("pick", fulfillment)
+    some, rest = [[{"product_id": "ROSE-50", "quantity": units}] for units in (3, 2)]
+    with_iris = [*rest, {"product_id": "IRIS-30", "quantity": 2}]
+    parcels = [{"weight_grams": 1200, "lines": some}, {"lines": with_iris}]
+    assert (await warehouse.do("pack", fulfillment, {"parcels": parcels})).status_code == 200
+    await warehouse.do("ship", fulfillment, {**DHL, "lines": some})
+    shown = (await warehouse.of_order(fulfillment["order_id"]))["parcels"]
+    assert [(parcel["weight_grams"], parcel["lines"], parcel["shipment_id"] is None) for parcel in shown] == [
+        (1200, some, False),
+        (None, with_iris, True),
+    ]
+
+
 async def test_a_parcel_that_was_emptied_is_gone(warehouse: Warehouse) -> None:
     fulfillment = await warehouse.has()
     await warehouse.do("pick", fulfillment)

@@ -89,6 +89,37 @@ async def test_two_pickers_at_once_pick_each_unit_once(open_warehouse: Open) -> 
     assert after["version"] == fulfillment["version"] + 5
 
 
+PICKED = """
+SELECT (SELECT sum(quantity)::int FROM picks), (SELECT sum(picked)::int FROM lines), (SELECT sum(revision)::int FROM
+        fulfillments)
+"""
+
+
+async def test_two_pickers_who_take_one_list_pick_it_once(open_warehouse: Open) -> None:
+    pickers = [await open_warehouse(), await open_warehouse()]
+    await pickers[0].hears(*(ready(order_id()) for _ in range(10)))
+    wave = (await pickers[0].post("waves")).json()
+    lists = [(await picker.get(f"waves/{wave['wave_id']}"))["lines"] for picker in pickers]
+    assert len(lists[0]) == 20 and lists[0] == lists[1]
+    scanned = [
+        {
+            "fulfillment_id": id,
+            "lines": [
+                {"product_id": line["product_id"], "quantity": line["quantity"]}
+                for line in lists[0]
+                if line["fulfillment_id"] == id
+            ],
+        }
+        for id in sorted({line["fulfillment_id"] for line in lists[0]})
+    ]
+    calls = [picker.post("bulk/pick", {"items": scanned}) for picker in pickers]
+    outcomes = [results(answer) for answer in await at_once(pickers[0], calls)]
+    assert sorted(sum(ok for ok, _ in one) for one in outcomes) == [0, 10]
+    assert await pickers[0].get(f"waves/{wave['wave_id']}") == {**wave, "lines": []}
+    async with pickers[0].database.reading() as connection:
+        assert list(await connection.fetchrow(PICKED)) == [70, 70, 20]
+
+
 async def test_ship_at_once_from_two_instances_is_one_shipment(open_warehouse: Open) -> None:
     packers = [await open_warehouse(), await open_warehouse()]
     fulfillment = await packers[0].has()
