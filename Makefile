@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts schema saga bench bench-large
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts documents schema saga bench bench-large
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -34,6 +34,9 @@ test: check ## everything: check, the model of the saga, component and system te
 
 contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catalog of events
 	@$(RUN) shared.contracts
+
+documents: .venv/.synced ## write docs/configuration.md and the other documents that are made from the code
+	@$(RUN) deploy.documents
 
 schema: .venv/.synced ## write every service's schema.sql from its migrations
 	@FLACON_WRITE_SCHEMA=1 $(BIN)/pytest tests/component/test_schema.py

@@ -4,7 +4,9 @@ from services.bottling.operations.questions import ASKED_AT_ONCE, ask_again
 from services.bottling.operations.replenishment import PROPOSED_AT_ONCE, propose_batches
 from services.bottling.operations.watching import LATE_AT_ONCE, watch_late_batches
 from services.bottling.settings import BottlingSettings
+from services.bottling.store.alerts import count_open_alerts
 from services.bottling.store.questions import count_stuck
+from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
 from shared.runtime.stuck import stuck_job
 from shared.runtime.transaction import Transaction
@@ -25,4 +27,5 @@ def jobs(settings: BottlingSettings) -> tuple[Job, ...]:
         Job("watch_late_batches", every_seconds=settings.late_seconds, tick=watch_late_batches, batch=LATE_AT_ONCE),
         Job("propose_batches", every_seconds=settings.replenish_seconds, tick=propose, batch=PROPOSED_AT_ONCE),
         stuck_job("bottling", count_stuck),
+        open_alerts_job("bottling", count_open_alerts),
     )

@@ -10,6 +10,8 @@ from services.inventory.operations.timers import (
     remind_of_needs,
     watch_overdue_holds,
 )
+from services.inventory.store.alerts import count_open_alerts
+from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
 from shared.runtime.transaction import Transaction
 
@@ -34,4 +36,5 @@ def jobs(
         Job("remind_of_needs", every_seconds=needs_seconds, tick=remind, batch=NEEDS_MAX),
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=level_seconds, tick=publish_levels, batch=LEVELS_MAX),
+        open_alerts_job("inventory", count_open_alerts),
     )

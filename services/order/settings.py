@@ -20,8 +20,11 @@ class OrderSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ORDER_")
 
     shipping_lead_days: int = Field(2, ge=0, le=365)
+    """Days from stock to the customer's door, for the estimated delivery."""
     late_confirm_seconds: int = Field(86_400, ge=0, le=31_536_000)
+    """After its expiry an order may be confirmed so long; inventory has the same setting."""
     ask_again_every_seconds: float = Field(1.0, gt=0, le=60)
+    """How often questions without an answer are looked for."""
     promises_every_seconds: float = Field(60.0, gt=0, le=3600)
     """How often orders are looked for whose promised day has passed."""
     ask_again_seconds: tuple[Annotated[float, Field(gt=0, le=86_400)], ...] = Field(
@@ -34,12 +37,17 @@ class OrderSettings(ServiceSettings):
     smtp_port: int = Field(0, ge=0, le=65535)
     """0 = 25, 587 or 465, as `smtp_tls` is none, starttls or tls."""
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    """How the connection to the mail server is kept secret."""
     smtp_ca_file: str | None = None
     """Certificates (PEM) that are trusted instead of the system's."""
     smtp_username: str | None = None
+    """The login at the mail server, together with the password."""
     smtp_password: str | None = Field(None, repr=False)
+    """Needs `smtp_tls` starttls or tls."""
     smtp_from: str = "Flacon <flacon@localhost>"
+    """The sender of mails to customers."""
     smtp_timeout_seconds: float = Field(10.0, gt=0, le=30)
+    """How long the mail server may take for one step."""
     smtp_every_seconds: float = Field(1.0, gt=0, le=60)
     """How often mails are looked for that are due."""
     smtp_round_max: int = Field(50, ge=1, le=1000)

@@ -29,7 +29,7 @@ COULD_NOT_RUN: Final = 3
 INTERRUPTED: Final = 130
 """Exit codes of every command."""
 
-_ON_PAPER: Final = {"postgres_dsn": "postgresql://unused", "kafka": "unused", "jwt_secret": "unused" * 6}
+_ON_PAPER: Final = {"postgres_dsn": "postgresql://nobody@unused", "kafka": "unused", "jwt_secret": "unused" * 6}
 _COLUMNS: Final = (
     "dead_letter_id",
     "failed_at",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from shared.runtime.database import BY_INDEX
 from shared.runtime.http import answered
@@ -28,6 +28,8 @@ NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 IS_WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+
+_checks = Gauge("flacon_check_ok", "1 while a check of /readyz is ok, else 0", ["check"])
 
 Unsent = Callable[[Any], Awaitable[tuple[int, float | None]]]
 
@@ -127,6 +129,8 @@ def routes(health: Health) -> APIRouter:
 
     @router.get("/metrics", summary="Figures for Prometheus", responses=PLAIN, response_class=Response)
     async def metrics() -> Response:
+        for name, told in health.checks().items():
+            _checks.labels(name).set(told == OK)
         return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from shared.runtime import asyncapi, health, openapi, operations_api, relay
 from shared.runtime.auth import Guard, Tokens
 from shared.runtime.database import Database
 from shared.runtime.edge import Edge
+from shared.runtime.figures import dead_letters_job
 from shared.runtime.health import Health
 from shared.runtime.http import answered, respond, validation_problem
 from shared.runtime.idempotency import purge_job
@@ -143,10 +145,17 @@ class Running:
         _log.info("stopped")
 
     def _jobs(self) -> tuple[Job | Errand, ...]:
-        return (*self.service.jobs, purge_job(), partition_job((*MESSAGING, *self.service.partitions)))
+        own = self.service.jobs
+        return (
+            *own,
+            dead_letters_job(self.service.name),
+            purge_job(),
+            partition_job((*MESSAGING, *self.service.partitions)),
+        )
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        await health.watch(self.health, self.service.settings.postgres_dsn, relay.unsent, stop)
+        unsent = partial(relay.measured_unsent, self.service.name)
+        await health.watch(self.health, self.service.settings.postgres_dsn, unsent, stop)
 
     def _supervise(self, name: str, run: Callable[[asyncio.Event], Any]) -> None:
         self._supervised[name] = Supervised(name, run, self.health.broken)

@@ -2,14 +2,15 @@
 
 from typing import Any, Final, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.runtime.auth import SECRET_BYTES_MIN
 from shared.runtime.outbox import SHARDS_MAX
 from shared.runtime.rate_limit import DEFAULT as RATE_LIMIT
 from shared.runtime.rate_limit import parse_rate
+from shared.runtime.secret_files import FILE_SUFFIX, read_secrets, with_password
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -19,27 +20,68 @@ S = TypeVar("S", bound="ServiceSettings")
 class ServiceSettings(BaseSettings):
     """What every service needs; a service subclasses it with `env_prefix="ORDER_"` and adds its own.
 
-    `TOPIC_PREFIX`, `TOPIC_PARTITIONS` and `CURRENCY` belong to the whole installation and have no prefix.
+    `TOPIC_PREFIX`, `TOPIC_PARTITIONS` and `CURRENCY` belong to the whole installation and have no prefix. A secret may
+    stand in a file that `..._FILE` names. What is written below a field is its row in `docs/configuration.md`.
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True, env_ignore_empty=True
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     postgres_dsn: str = Field(repr=False, pattern=r"^postgres(ql)?://")
+    """Where the service's own schema is, as its own role: `postgresql://order_service@host:5432/flacon`."""
+    postgres_password: str | None = Field(None, repr=False, min_length=1)
+    """The role's password, unless the address above has it."""
     kafka: str = Field(min_length=1)
+    """Kafka's brokers, `host:port`, several with commas."""
     jwt_secret: str = Field(repr=False)
+    """The secret that signs tokens (HS256), 32 bytes or more."""
     topic_prefix: str = Field("", validation_alias="TOPIC_PREFIX", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    """Stands before the name of every topic and consumer group, so that installations may share a cluster."""
     topic_partitions: int = Field(4, validation_alias="TOPIC_PARTITIONS", ge=1, le=1000)
+    """Partitions per topic, as the AsyncAPI document tells; the topics step makes as many."""
     currency: str = Field("EUR", validation_alias="CURRENCY", pattern=r"^[A-Z]{3}$")
+    """The one currency of all costs."""
     host: str = "127.0.0.1"
+    """The address that HTTP listens on."""
     port: int = Field(0, ge=0, le=65535)
+    """The port that HTTP listens on; 0 = a free one, which the log tells."""
     require_idempotency_key: bool = False
+    """Whether every `POST` must carry an `Idempotency-Key`."""
     outbox_shards: int = Field(1, ge=1, le=SHARDS_MAX)
+    """Relays that send events side by side; the events of one key keep their order."""
     pool_size: int = Field(10, ge=2, le=200)
+    """Connections to Postgres of one instance at most; three more watch, listen and relay."""
     rate_limit: str = RATE_LIMIT
+    """Requests of one client to one instance, reads and writes each: `600/second`, `100 per minute`."""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
     otlp_endpoint: str | None = None
+    """Where traces go (OTLP over HTTP: `http://collector:4318`); without one they are passed on, not recorded."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then the files that the environment names."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_its_password(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("postgres_password"), str):
+            return {**given, "postgres_dsn": with_password(given.get("postgres_dsn"), given["postgres_password"])}
+        return given
 
     @field_validator("jwt_secret")
     @classmethod
@@ -66,6 +108,21 @@ class SettingsError(Exception):
     """One line that names every variable that is missing or wrong, never its value."""
 
 
+class _SecretFiles(PydanticBaseSettingsSource):
+    """The secrets whose files the environment names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        kind = self.settings_cls
+        assert issubclass(kind, ServiceSettings)
+        try:
+            return read_secrets({field: variables(kind)[field] for field in secrets_of(kind)})
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
+
 def load_settings(kind: type[S], **given: Any) -> S:
     """The settings of the environment; `given` (a port of the command line) stands above it.
 
@@ -81,6 +138,17 @@ def load_settings(kind: type[S], **given: Any) -> S:
 def variables(kind: type[ServiceSettings]) -> dict[str, str]:
     """The environment variable of each field."""
     return {name: _variable(kind, name, field) for name, field in kind.model_fields.items()}
+
+
+def secrets_of(kind: type[ServiceSettings]) -> list[str]:
+    """The fields that may stand in a file: those that are never shown."""
+    return [name for name, field in kind.model_fields.items() if not field.repr]
+
+
+def every_variable(kind: type[ServiceSettings]) -> set[str]:
+    """The names of all that the environment may tell this service."""
+    named = variables(kind)
+    return {*named.values(), *(named[field] + FILE_SUFFIX for field in secrets_of(kind))}
 
 
 def _variable(kind: type[ServiceSettings], name: str, field: FieldInfo) -> str:

@@ -13,7 +13,6 @@ from deploy.local.home import ROOT
 from deploy.local.ports import Ports
 
 PROJECT = "flacon-e2e"
-SECRET = "flacon-e2e-secret-of-more-than-32-bytes"
 UP_SECONDS = 900
 
 
@@ -28,14 +27,17 @@ class Composed:
 @pytest.fixture(scope="session")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """Everything up and healthy by `docker compose up --wait`; removed with its volumes afterwards."""
-    ports = Ports(tmp_path_factory.mktemp("e2e") / "ports.json")
+    folder = tmp_path_factory.mktemp("e2e")
+    ports = Ports(folder / "ports.json")
+    secrets = folder / "secrets"
+    subprocess.run([Path(ROOT, "deploy/secrets/make.sh"), secrets], check=True)
     taken = {name: ports.take(name) for name in (*SERVICES, "kafka", "postgres")}
-    environment = {**os.environ, "FLACON_JWT_SECRET": SECRET}
+    environment = {**os.environ, "FLACON_SECRETS": str(secrets)}
     environment |= {f"FLACON_{name.upper()}_PORT": str(port) for name, port in taken.items()}
     try:
         _compose(environment, "up", "--build", "--wait", "--detach")
         urls = {service: f"http://127.0.0.1:{taken[service]}" for service in SERVICES}
-        yield Composed(urls, {"Authorization": f"Bearer {token_for(SECRET)}"})
+        yield Composed(urls, {"Authorization": f"Bearer {token_for((secrets / 'jwt_secret').read_text())}"})
     finally:
         _compose(environment, "down", "--volumes", "--remove-orphans")
 

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from shared.contracts.catalog import SERVICES
-from shared.runtime.settings import variables
+from shared.runtime.secret_files import FILE_SUFFIX
+from shared.runtime.settings import every_variable, secrets_of, variables
 from tests.structure.house import ROOT
 
 
@@ -22,8 +23,35 @@ def test_the_environment_in_compose_is_fields_of_the_settings(service: str) -> N
     known = variables(kind)
     needed = {known[name] for name, field in kind.model_fields.items() if field.is_required()}
     told = set(_compose()["services"][service]["environment"])
-    assert told <= set(known.values())
-    assert needed <= told
+    assert told <= every_variable(kind)
+    assert needed <= {name.removesuffix(FILE_SUFFIX) for name in told}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_secret_stands_in_the_environment(service: str) -> None:
+    """An address without a password is none; a mail password comes from whoever starts it."""
+    kind = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
+    secret = {variables(kind)[field] for field in secrets_of(kind)}
+    told = _compose()["services"][service]["environment"]
+    values = {name: value for name, value in told.items() if name in secret}
+    assert values.pop(f"{service.upper()}_POSTGRES_DSN") == f"postgresql://{service}_service@postgres:5432/flacon"
+    assert all(value.startswith("${") for value in values.values())
+
+
+@pytest.mark.parametrize("service", [*SERVICES, *(f"{service}-migrate" for service in SERVICES), "topics"])
+def test_a_container_of_ours_is_confined(service: str) -> None:
+    container = _compose()["services"][service]
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert container["mem_limit"] and container["pids_limit"] and container["cpus"]
+
+
+def test_every_secret_that_is_mounted_has_a_file_for_development() -> None:
+    folder = ROOT / "deploy" / "secrets" / "development"
+    secrets = set(_compose()["secrets"])
+    mounted = {name for service in _compose()["services"].values() for name in service.get("secrets", ())}
+    assert mounted == secrets == {path.name for path in folder.iterdir()}
 
 
 def test_published_ports_are_on_loopback() -> None:

@@ -135,3 +135,11 @@ async def acknowledge_alerts(tx: Transaction, seen: Sequence[tuple[UUID, str, st
     """Notes who has seen each (alert, actor, note); one that is not merely raised stays as it is."""
     columns = (list(column) for column in zip(*seen, strict=True))
     await tx.execute(ACKNOWLEDGE_ALERTS, *columns)
+
+
+COUNT_OPEN_ALERTS = "SELECT kind, count(*) AS open FROM alerts WHERE status <> 'resolved' GROUP BY kind"
+
+
+async def count_open_alerts(tx: Transaction) -> dict[str, int]:
+    """Alerts that are not resolved, by kind."""
+    return {row["kind"]: row["open"] for row in await tx.fetch(COUNT_OPEN_ALERTS)}

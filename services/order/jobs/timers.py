@@ -4,7 +4,9 @@ from services.order.domain.order import Policy
 from services.order.operations.asking_again import BATCH, ask_again
 from services.order.operations.promising import BATCH as PROMISES
 from services.order.operations.promising import watch_promises
+from services.order.store.alerts import count_open_alerts
 from services.order.store.questions import count_stuck
+from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
 from shared.runtime.stuck import stuck_job
 from shared.runtime.transaction import Transaction
@@ -20,4 +22,5 @@ def jobs(policy: Policy, ask_again_every_seconds: float, promises_every_seconds:
         Job("ask_again", every_seconds=ask_again_every_seconds, tick=ask, batch=BATCH),
         Job("watch_promises", every_seconds=promises_every_seconds, tick=watch_promises, batch=PROMISES),
         stuck_job("order", count_stuck),
+        open_alerts_job("order", count_open_alerts),
     )

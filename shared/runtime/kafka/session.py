@@ -159,6 +159,12 @@ class Session:
         self._joined = True
         self._halted = False
 
+    def unmeasure(self, revoked: set[TopicPartition]) -> None:
+        """Whoever owns these partitions next tells how far behind they are."""
+        for place in revoked:
+            with suppress(KeyError):
+                LAG.remove(self._service, place.topic.removeprefix(self._prefix), place.partition)
+
     def forget(self) -> None:
         for timer, _ in self._waiting.values():
             timer.cancel()
@@ -229,6 +235,7 @@ class Drain(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         await self._session.drain()
+        self._session.unmeasure(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._session.assigned()

@@ -43,6 +43,14 @@ async def unsent(connection: Any) -> tuple[int, float | None]:
     return row["unsent"], row["oldest_seconds"]
 
 
+async def measured_unsent(service: str, connection: Any) -> tuple[int, float | None]:
+    """The same, shown as figures too: by every instance, also while nobody leads because Kafka is away."""
+    count, oldest = await unsent(connection)
+    UNSENT.labels(service).set(count)
+    OLDEST.labels(service).set(oldest or 0.0)
+    return count, oldest
+
+
 class Relay:
     """Tells Kafka what a service committed; any number of instances may run, one of them leads each shard."""
 
@@ -97,13 +105,12 @@ class Relay:
         await asyncio.gather(self._tend(stop), *(shard.run(stop) for shard in self._shards))
 
     async def _tend(self, stop: asyncio.Event) -> None:
-        """The leader of the first shard measures the outbox and copies dead letters."""
+        """The leader of the first shard copies dead letters."""
         failures = 0
         while not await stopped_within(stop, TEND_SECONDS + full_jitter(failures) if failures else TEND_SECONDS):
             if not self._shards[0].leading:
                 continue
             try:
-                await self._measure()
                 while await copy_letters(self._database, self._new_publisher, self._group):
                     pass
                 failures, self._copying = 0, None
@@ -111,9 +118,3 @@ class Relay:
                 failures += 1
                 self._copying = f"dead letters not copied: {type(error).__name__}"
                 _log.warning("dead letters not copied", service=self._service, reason=str(error), attempt=failures)
-
-    async def _measure(self) -> None:
-        async with self._database.reading() as connection:
-            count, oldest = await unsent(connection)
-        UNSENT.labels(self._service).set(count)
-        OLDEST.labels(self._service).set(oldest or 0.0)

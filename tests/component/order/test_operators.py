@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 from services.order.domain.order import Policy
 from services.order.jobs.timers import jobs
 from services.order.store.questions import lock_due_questions
@@ -10,6 +12,7 @@ from shared.runtime.jobs import tick_once
 from tests.component.order.conftest import Shop, held
 from tests.plans import rows_read
 
+COUNTING = next(job for job in jobs(Policy(), 1.0) if job.name == "count_open_alerts")
 DUE_NOW = "UPDATE questions SET next_attempt_at = clock_timestamp()"
 IS_DUE = "SELECT next_attempt_at <= clock_timestamp() FROM questions"
 
@@ -25,6 +28,12 @@ async def _alerts(shop: Shop, filters: str = "") -> list[dict[str, Any]]:
     return found
 
 
+async def _open_alerts_shown(shop: Shop) -> float | None:
+    """The figure of stuck sagas after the timer that counts open alerts."""
+    await tick_once(shop.database, COUNTING)
+    return REGISTRY.get_sample_value("flacon_alerts_open", {"service": "order", "kind": "saga_stuck"})
+
+
 async def test_an_alert_is_raised_once_by_the_second_repeat_and_resolved_by_the_answer(shop: Shop) -> None:
     order_id = await shop.placed()
     await _ask_again(shop, 1)
@@ -33,6 +42,7 @@ async def test_an_alert_is_raised_once_by_the_second_repeat_and_resolved_by_the_
     [alert] = await _alerts(shop)
     assert (alert["kind"], alert["status"], alert["subject_type"]) == ("saga_stuck", "raised", "order")
     assert (alert["subject_id"], alert["detail"]) == (order_id, "order.created: no answer from inventory")
+    assert await _open_alerts_shown(shop) == 1
     assert set(alert) == {
         *("alert_id", "kind", "subject_type", "subject_id", "name", "status", "detail"),
         *("raised_at", "acknowledged_at", "acknowledged_by", "note", "resolved_at"),
@@ -41,6 +51,7 @@ async def test_an_alert_is_raised_once_by_the_second_repeat_and_resolved_by_the_
     [resolved] = await _alerts(shop)
     assert (resolved["status"], resolved["alert_id"]) == ("resolved", alert["alert_id"])
     assert resolved["resolved_at"] is not None
+    assert await _open_alerts_shown(shop) == 0
     await shop.put(order_id, "confirm")
     await _ask_again(shop, 2)
     assert [one["status"] for one in await _alerts(shop)] == ["raised", "resolved"]

@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from shared.contracts.envelope import Header
 from shared.runtime.clock import new_id
 from shared.runtime.kafka import Consumer
+from shared.runtime.kafka.metrics import LAG
 from shared.runtime.subscriptions import Subscription, subscribed_types
 from tests.component.runtime.conftest import (
     RESERVED,
@@ -206,6 +207,22 @@ async def test_a_second_consumer_joins_amid_a_batch_and_nothing_is_handled_twice
         assert mine == [f"p{partition}n{n}" for n in range(100)]
     assert not second.tries.keys() & first.tries.keys()
     assert duplicates() == repeated, "the batch in hand was to end before its partitions moved"
+
+
+async def test_a_partition_that_moves_takes_its_lag_along(bench: Bench) -> None:
+    await bench.topics(RESERVED, SHORT, partitions=4)
+    for partition in range(4):
+        await bench.put([f"p{partition}"], partition=partition)
+    async with bench.consuming(instance="1"):
+        await until(lambda: partitions_shown() == {"0", "1", "2", "3"})
+        async with bench.consuming(instance="2"):
+            await until(lambda: partitions_shown() == set(), 30)
+
+
+def partitions_shown() -> set[str]:
+    """The partitions whose lag some consumer of this process shows."""
+    labels = [shown.labels for family in LAG.collect() for shown in family.samples]
+    return {one["partition"] for one in labels if one["service"] == SERVICE}
 
 
 async def test_a_consumer_waits_for_its_topics_and_says_which_are_missing(bench: Bench) -> None:

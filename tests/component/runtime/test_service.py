@@ -38,6 +38,11 @@ INSERT INTO dead_letters (dead_letter_id, topic, partition, "offset", value, hea
 VALUES ($1, 'order.ready', 0, $2, 'x', '[]', 'undecodable', E'not\\tJSON', 1)
 """
 
+ADD_EVENT = """
+INSERT INTO outbox (shard, seq, id, aggregatetype, aggregateid, type, version, payload, headers, created_at)
+VALUES (0, nextval('outbox_seq_0'), gen_random_uuid(), 'order', 'O-1', 'order.ready', 1, '{}', '{}', clock_timestamp())
+"""
+
 RUNTIME = "runtime/0001_messaging.sql\nruntime/0002_partitions_are_guarded.sql\n"
 
 
@@ -231,6 +236,25 @@ async def test_readiness_is_postgres_alone(dsn: str, monkeypatch: pytest.MonkeyP
         await admin.execute(END_LOOKING)
         await sample.until(lambda: _is(client, 200, "ok"))
     await admin.close()
+
+
+async def test_figures_tell_of_what_waits_while_kafka_is_away(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(ADD_DEAD_LETTER, UUID(int=7), 1)
+    await connection.execute(ADD_EVENT)
+    await connection.close()
+    expected = {
+        f'flacon_dead_letters_open{{service="{sample.NAME}"}} 1.0',
+        f'flacon_outbox_unsent{{service="{sample.NAME}"}} 1.0',
+        'flacon_check_ok{check="kafka"} 0.0',
+        'flacon_check_ok{check="postgres"} 1.0',
+    }
+    async with served(build(Settings(postgres_dsn=dsn, kafka="127.0.0.1:1", jwt_secret=SECRET))) as client:
+
+        async def shown() -> bool:
+            return expected <= set((await client.get("/metrics")).text.splitlines())
+
+        await sample.until(shown)
 
 
 async def _is(client: httpx.AsyncClient, status: int, postgres: str) -> bool:

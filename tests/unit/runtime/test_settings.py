@@ -1,6 +1,7 @@
 """Settings are complete or refused by name, frozen, and keep their secrets to themselves."""
 
 import time
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -92,3 +93,50 @@ def test_no_more_than_4096_tokens_are_remembered() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Tokens("short")
+
+
+def test_a_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    password, secret = tmp_path / "password", tmp_path / "secret"
+    password.write_text("p@ss/word\n", encoding="utf-8")
+    secret.write_text("f" * 32, encoding="utf-8")
+    environment.delenv("T_JWT_SECRET")
+    environment.setenv("T_JWT_SECRET_FILE", str(secret))
+    environment.setenv("T_POSTGRES_DSN", "postgresql://u@h:5/d")
+    environment.setenv("T_POSTGRES_PASSWORD_FILE", str(password))
+    settings = load_settings(Settings)
+    assert settings.jwt_secret == "f" * 32
+    assert settings.postgres_dsn == "postgresql://u:p%40ss%2Fword@h:5/d"
+
+
+@pytest.mark.parametrize(
+    ("content", "also", "told"),
+    [
+        (None, None, "T_JWT_SECRET_FILE"),
+        ("", None, "is empty"),
+        ("\n", None, "is empty"),
+        ("x" * 65_537, None, "is too large"),
+        ("f" * 32, "g" * 32, "T_JWT_SECRET: is given twice"),
+        ("short", None, "T_JWT_SECRET: must have 32 bytes"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_refused_by_name(
+    environment: pytest.MonkeyPatch, tmp_path: Path, content: str | None, also: str | None, told: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    environment.setenv("T_JWT_SECRET_FILE", str(file))
+    environment.setenv("T_JWT_SECRET", also or "")
+    with pytest.raises(SettingsError, match=told) as refused:
+        load_settings(Settings)
+    assert not content or content.strip() == "" or content not in str(refused.value)
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://u:hidden@h/d", "postgresql://h/d"])
+def test_a_password_needs_an_address_with_a_role_and_without_one(environment: pytest.MonkeyPatch, dsn: str) -> None:
+    environment.setenv("T_POSTGRES_DSN", dsn)
+    environment.setenv("T_POSTGRES_PASSWORD", "another")
+    with pytest.raises(SettingsError) as told:
+        load_settings(Settings)
+    assert "password" in str(told.value)
+    assert "another" not in str(told.value) and "hidden" not in str(told.value)
