@@ -4,13 +4,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.documents import configuration
+from deploy.documents import access, configuration
 from deploy.documents.house import ROOT
 
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     yield ROOT / "docs/configuration.md", configuration.page()
+    yield ROOT / "docs/access.md", access.page()
 
 
 def differing() -> list[str]:

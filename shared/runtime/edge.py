@@ -17,9 +17,19 @@ from shared.runtime.answers import Answer
 from shared.runtime.clock import new_id
 from shared.runtime.http import BODY_BYTES_MAX, respond, too_large
 from shared.runtime.problems import Refused, problem
+from shared.runtime.rate_limit import READING
 from shared.runtime.telemetry import server_span
 
 _CORRELATION_ID: Final = re.compile(r"^[A-Za-z0-9._:/+=@~-]{1,128}\Z")
+
+PROTECTIONS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+"""What a response tells a browser, unless it says something else itself: run nothing, keep nothing, frame nothing."""
 
 _seconds = Histogram("flacon_http_request_seconds", "Time to the end of the response", ["method", "route"])
 _responses = Counter("flacon_http_responses_total", "Responses by route and status", ["method", "route", "status"])
@@ -43,8 +53,8 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Correlation-Id"] = self.correlation_id
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Cache-Control"] = headers.get("Cache-Control", "no-store")
+            for name, value in PROTECTIONS.items():
+                headers.setdefault(name, value)
             for name, value in self.scope["state"].get("response_headers", {}).items():
                 headers[name] = value
         await self.send(message)
@@ -80,6 +90,7 @@ class Edge:
         finally:
             _under_way.dec()
             _measure(exchange)
+            _audit(exchange)
 
     async def _handle(self, exchange: _Exchange, headers: Headers, receive: Receive) -> None:
         try:
@@ -122,6 +133,26 @@ def _finish(exchange: _Exchange, span: Span) -> None:
     span.set_attribute("flacon.correlation_id", exchange.correlation_id)
     if exchange.status >= 500:
         span.set_status(Status(StatusCode.ERROR))
+
+
+def _audit(exchange: _Exchange) -> None:
+    """Who did what: a line for each request that may change something, and for each that was not allowed.
+
+    The books themselves name the actor of a change too; this line also tells of what was tried.
+    """
+    refused = exchange.status in (401, 403)
+    if exchange.scope["method"] in READING and not refused:
+        return
+    _log.info(
+        "refused" if refused else "asked",
+        actor=exchange.scope["state"].get("actor"),
+        method=exchange.scope["method"],
+        route=exchange.route,
+        path=exchange.scope["path"],
+        status=exchange.status or 499,
+        client=(exchange.scope.get("client") or ("unknown",))[0],
+        correlation_id=exchange.correlation_id,
+    )
 
 
 def _measure(exchange: _Exchange) -> None:

@@ -1,5 +1,6 @@
 """Reading requests and writing responses: bodies, preferences, cursors, ids, and the headers that every answer has."""
 
+import asyncio
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from shared.runtime.answers import Answer, encode
 from shared.runtime.problems import MEDIA_TYPE, Refused, invalid, problem, refused
 
 BODY_BYTES_MAX: Final = 1024 * 1024
+BODY_SECONDS_MAX: Final = 30.0
 ERRORS_MAX: Final = 100
 WAIT_SECONDS: Final = 2.0
 WAIT_SECONDS_MAX: Final = 10
@@ -31,7 +33,8 @@ async def body(request: Request, model: type[M], *, optional: bool = False) -> M
     """The request's JSON body as a model; `optional`: no body is the same as `{}`.
 
     Raises:
-        Refused: 400 not JSON, 413 over 1 MiB, 415 another content type, 422 with a pointer to each wrong field.
+        Refused: 400 not JSON, or not there within 30 s, 413 over 1 MiB, 415 another content type, 422 with a pointer to
+            each wrong field.
     """
     raw = await raw_body(request)
     if not raw and optional:
@@ -73,12 +76,17 @@ def raw_body_of(request: Request) -> bytes:
 async def _read_body(request: Request) -> bytes:
     chunks = bytearray()
     try:
-        async for chunk in request.stream():
-            chunks += chunk
-            if len(chunks) > BODY_BYTES_MAX:
-                raise Refused(too_large())
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                chunks += chunk
+                if len(chunks) > BODY_BYTES_MAX:
+                    raise Refused(too_large())
     except ClientDisconnect as error:
         raise refused("malformed-request", "the body ended early") from error
+    except TimeoutError as error:
+        # The rest of it may still come, so the connection is of no use for another request.
+        told = f"the body did not arrive within {BODY_SECONDS_MAX:.0f} s"
+        raise refused("malformed-request", told, headers={"Connection": "close"}) from error
     return bytes(chunks)
 
 

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from shared.contracts.catalog import published_by, read_by
 from shared.runtime import asyncapi, health, openapi, operations_api, relay
-from shared.runtime.auth import Guard, Tokens
+from shared.runtime.auth import Guard
 from shared.runtime.database import Database
 from shared.runtime.edge import Edge
 from shared.runtime.figures import dead_letters_job
@@ -87,6 +87,7 @@ class Running:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.health = Health(stopping=service.stopping)
+        self.tokens = service.settings.tokens()
         self._supervised: dict[str, Supervised] = {}
         self._prepared = False
 
@@ -126,6 +127,8 @@ class Running:
         )
         self.health.kafka, self.health.consumers = sender.state, consumer.state
         self._supervise("health", self._watch)
+        if self.tokens.keys is not None:
+            self._supervise("keys", self.tokens.keys.run)
         self._supervise("wakeups", service.wakeups.run)
         self._supervise("relay", sender.run)
         self._supervise("consumer", consumer.run)
@@ -136,7 +139,7 @@ class Running:
         self.service.stopping.set()
         await asyncio.gather(*(self._stop(name, CONSUMER_STOP_SECONDS) for name in ("consumer", "jobs")))
         await self._stop("relay", RELAY_STOP_SECONDS)
-        await asyncio.gather(*(self._stop(name, REST_STOP_SECONDS) for name in ("wakeups", "health")))
+        await asyncio.gather(*(self._stop(name, REST_STOP_SECONDS) for name in ("wakeups", "health", "keys")))
         try:
             async with asyncio.timeout(REST_STOP_SECONDS / 2):
                 await self.service.database.close()
@@ -214,7 +217,7 @@ def http_app(service: Service, running: Running | None = None) -> FastAPI:
 
     app = _bare_app(service, lifespan)
     app.add_middleware(Edge, provider=provider)
-    app.state.guard = Guard(Tokens(service.settings.jwt_secret), RateLimit(service.settings.rate_limit))
+    app.state.guard = Guard(run.tokens, RateLimit(service.settings.rate_limit))
     app.state.require_idempotency_key = service.settings.require_idempotency_key
     app.state.service = service
     app.state.running = run

@@ -1,16 +1,18 @@
 """A service's settings: environment variables, checked once at the start, frozen afterwards."""
 
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.runtime.auth import SECRET_BYTES_MIN
+from shared.runtime.auth import AUDIENCE, ISSUER, LEEWAY_SECONDS, SECRET_BYTES_MIN, Tokens, Trust
 from shared.runtime.outbox import SHARDS_MAX
 from shared.runtime.rate_limit import DEFAULT as RATE_LIMIT
 from shared.runtime.rate_limit import parse_rate
 from shared.runtime.secret_files import FILE_SUFFIX, read_secrets, with_password
+from shared.runtime.signing_keys import SigningKeys, is_safe_url
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -39,8 +41,20 @@ class ServiceSettings(BaseSettings):
     """The role's password, unless the address above has it."""
     kafka: str = Field(min_length=1)
     """Kafka's brokers, `host:port`, several with commas."""
-    jwt_secret: str = Field(repr=False)
-    """The secret that signs tokens (HS256), 32 bytes or more."""
+    jwt_secret: str | None = Field(None, repr=False)
+    """The secret that signs tokens (HS256), 32 bytes or more: for development, and where no issuer is."""
+    jwt_issuer: str = Field(ISSUER, min_length=1)
+    """`iss` of the tokens that are believed; an address of https if keys are found by OIDC discovery."""
+    jwt_audience: str = Field(AUDIENCE, min_length=1)
+    """`aud` that a token must have among its own."""
+    jwt_discovery: bool = False
+    """Instead of a secret: the issuer's keys are found by OIDC discovery at its address."""
+    jwt_jwks_url: str | None = None
+    """Instead of a secret: where the issuer's keys are (JWKS over https)."""
+    jwt_ca_file: str | None = None
+    """Certificates (PEM) that are trusted instead of the system's when the issuer is asked."""
+    jwt_leeway_seconds: int = Field(LEEWAY_SECONDS, ge=0, le=300)
+    """How far the issuer's clock may be off."""
     topic_prefix: str = Field("", validation_alias="TOPIC_PREFIX", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     """Stands before the name of every topic and consumer group, so that installations may share a cluster."""
     topic_partitions: int = Field(4, validation_alias="TOPIC_PARTITIONS", ge=1, le=1000)
@@ -85,10 +99,37 @@ class ServiceSettings(BaseSettings):
 
     @field_validator("jwt_secret")
     @classmethod
-    def _is_long_enough(cls, secret: str) -> str:
-        if len(secret.encode()) < SECRET_BYTES_MIN:
+    def _is_long_enough(cls, secret: str | None) -> str | None:
+        if secret is not None and len(secret.encode()) < SECRET_BYTES_MIN:
             raise ValueError(f"must have {SECRET_BYTES_MIN} bytes or more")
         return secret
+
+    @field_validator("jwt_ca_file")
+    @classmethod
+    def _is_a_file(cls, path: str | None) -> str | None:
+        if path is not None and not Path(path).is_file():
+            raise ValueError("is not a file")
+        return path
+
+    @model_validator(mode="after")
+    def _knows_whose_tokens_to_believe(self) -> Self:
+        named = variables(type(self))
+        ways = {"jwt_secret": self.jwt_secret, "jwt_discovery": self.jwt_discovery, "jwt_jwks_url": self.jwt_jwks_url}
+        if sum(1 for way in ways.values() if way) != 1:
+            raise ValueError(f"exactly one of {', '.join(named[way] for way in ways)} must be set")
+        if self.jwt_jwks_url is not None and not is_safe_url(self.jwt_jwks_url):
+            raise ValueError(f"{named['jwt_jwks_url']} must be an address of https")
+        if self.jwt_discovery and not is_safe_url(self.jwt_issuer):
+            raise ValueError(f"{named['jwt_issuer']} must be an address of https for discovery")
+        return self
+
+    def tokens(self) -> Tokens:
+        """What verifies tokens, as these settings say."""
+        trust = Trust(self.jwt_issuer, self.jwt_audience, self.jwt_leeway_seconds)
+        if self.jwt_secret is not None:
+            return Tokens(self.jwt_secret, trust=trust)
+        keys = SigningKeys(self.jwt_issuer, self.jwt_jwks_url, ca_file=self.jwt_ca_file)
+        return Tokens(keys=keys, trust=trust)
 
     @field_validator("rate_limit")
     @classmethod

@@ -4,8 +4,12 @@ import time
 from collections.abc import Mapping
 
 import httpx
+import pytest
 
 from tests.e2e.conftest import Composed
+
+pytestmark = pytest.mark.timeout(1200)
+"""The first test also builds the images."""
 
 PRODUCT = "ROSE-50"
 KNOWN_SECONDS_MAX = 20.0

@@ -19,6 +19,13 @@ def test_every_setting_says_what_it_is(service: str) -> None:
     assert [name for name, field in fields if not (field.description or "").strip()] == []
 
 
+def test_every_threat_names_the_test_that_holds_its_answer() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| threat", "| ---"))]
+    assert len(rows) > 20
+    assert [row for row in rows if "`tests/" not in row] == []
+
+
 def test_what_the_compose_file_reads_is_documented_and_only_that() -> None:
     read = set(compose_variables())
     services = {name for service in SERVICES for name in every_variable(settings_of(service))}

@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 
+from shared.runtime import http
 from shared.runtime.auth import make_token
 from shared.runtime.database import Database
 from shared.runtime.service import Service
@@ -127,6 +128,20 @@ async def test_a_body_that_ends_early_has_no_effect(client: httpx.AsyncClient, s
         head = f"POST {NOTES} HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['authorization']}\r\n"
         line.sendall(head.encode() + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n" + b'{"text": "a"')
     assert (await client.get("/livez")).status_code == 200
+    assert await written(service.database) == 0
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(
+    client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "BODY_SECONDS_MAX", 0.3)
+    place = urlsplit(str(client.base_url))
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    head = f"POST {NOTES} HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['authorization']}\r\n"
+    writer.write(head.encode() + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n" + b'{"text": "a"')
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"did not arrive" in answer
     assert await written(service.database) == 0
 
 

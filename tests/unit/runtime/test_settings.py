@@ -140,3 +140,34 @@ def test_a_password_needs_an_address_with_a_role_and_without_one(environment: py
         load_settings(Settings)
     assert "password" in str(told.value)
     assert "another" not in str(told.value) and "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"T_JWT_SECRET": ""}, "exactly one of T_JWT_SECRET, T_JWT_DISCOVERY, T_JWT_JWKS_URL must be set"),
+        ({"T_JWT_JWKS_URL": "https://i.example/keys"}, "exactly one of"),
+        ({"T_JWT_SECRET": "", "T_JWT_JWKS_URL": "http://i.example/keys"}, "T_JWT_JWKS_URL must be an address of https"),
+        ({"T_JWT_SECRET": "", "T_JWT_DISCOVERY": "true"}, "T_JWT_ISSUER must be an address of https"),
+        ({"T_JWT_CA_FILE": "/nowhere/ca.pem"}, "T_JWT_CA_FILE: is not a file"),
+        ({"T_JWT_LEEWAY_SECONDS": "301"}, "T_JWT_LEEWAY_SECONDS"),
+    ],
+    ids=str,
+)
+def test_whose_tokens_are_believed_is_said_in_one_way(
+    environment: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name, value in given.items():
+        environment.setenv(name, value)
+    with pytest.raises(SettingsError, match=told):
+        load_settings(Settings)
+
+
+def test_an_issuer_takes_the_place_of_the_secret(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("T_JWT_SECRET")
+    environment.setenv("T_JWT_DISCOVERY", "true")
+    environment.setenv("T_JWT_ISSUER", "https://login.example.org")
+    tokens = load_settings(Settings).tokens()
+    assert tokens.keys is not None
+    with pytest.raises(InvalidToken):
+        tokens.caller(make_token("secret" * 6, "me"))
