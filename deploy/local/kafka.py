@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -36,8 +37,10 @@ JAVA_FLAGS = (
 class Kafka:
     """The broker of one stack."""
 
-    def __init__(self, home: Home, processes: Processes) -> None:
+    def __init__(self, home: Home, processes: Processes, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` stand above those of the local stack."""
         self._home = home
+        self._settings = dict(settings or {})
         self._processes = processes
         self._jars = folder_for_jars(home.path)
 
@@ -68,7 +71,7 @@ class Kafka:
     async def start(self, port: int, controller_port: int) -> Record:
         """Start the broker, formatted if there are no data, and wait until it answers."""
         self._home.kafka.mkdir(exist_ok=True, mode=0o700)
-        self._properties.write_text(_properties(self._home.kafka / "data", port, controller_port))
+        self._properties.write_text(_properties(self._home.kafka / "data", port, controller_port, self._settings))
         if not (self._home.kafka / "data" / "meta.properties").exists():
             await self._format()
         command = self._java("kafka.Kafka", str(self._properties))
@@ -116,7 +119,7 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _properties(data: Path, port: int, controller_port: int) -> str:
+def _properties(data: Path, port: int, controller_port: int, more: Mapping[str, str]) -> str:
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -139,5 +142,6 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "share.coordinator.state.topic.min.isr": "1",
         "log.index.size.max.bytes": "1048576",
         "log.cleaner.dedupe.buffer.size": "16777216",
+        **more,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())

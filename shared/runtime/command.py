@@ -188,7 +188,8 @@ def _add_republish(app: ServiceCommand) -> None:
             if type is not None and (type not in BY_NAME or BY_NAME[type].owner != service.name):
                 raise WrongInput(f"--type {type}: {service.name} publishes no such event")
             settings = service.settings
-            async with Publisher(settings.kafka, None, f"flacon-{service.name}-republish") as publisher:
+            name = f"flacon-{service.name}-republish"
+            async with Publisher(settings.kafka, settings.kafka_security(), name) as publisher:
                 prefix = settings.topic_prefix
                 sent = await republish(service.database, publisher, since=moment, type=type, prefix=prefix)
             typer.echo(str(sent))

@@ -24,22 +24,23 @@ def read_secrets(variables: Mapping[str, str]) -> dict[str, str]:
             continue
         if os.environ.get(variable):
             raise ValueError(f"{variable}: is given twice, also by {variable}{FILE_SUFFIX}")
-        found[field] = _content(variable + FILE_SUFFIX, Path(path))
+        found[field] = read_secret(variable + FILE_SUFFIX, Path(path))
     return found
 
 
-def _content(variable: str, path: Path) -> str:
+def read_secret(name: str, path: Path) -> str:
+    """The secret in a file; raises ValueError, whose message begins with `name`, if there is none."""
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(SECRET_CHARACTERS_MAX + 1)
     except (OSError, UnicodeDecodeError) as error:
         told = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise ValueError(f"{variable}: {path}: {told}") from None
+        raise ValueError(f"{name}: {path}: {told}") from None
     if len(text) > SECRET_CHARACTERS_MAX:
-        raise ValueError(f"{variable}: {path} is too large for a secret")
+        raise ValueError(f"{name}: {path} is too large for a secret")
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise ValueError(f"{variable}: {path} is empty")
+        raise ValueError(f"{name}: {path} is empty")
     return text
 
 

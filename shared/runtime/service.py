@@ -115,6 +115,7 @@ class Running:
             subscriptions=service.subscriptions,
             bootstrap=settings.kafka,
             prefix=settings.topic_prefix,
+            security=settings.kafka_security(),
         )
         sender = relay.Relay(
             service=service.name,
@@ -124,6 +125,7 @@ class Running:
             prefix=settings.topic_prefix,
             shards=settings.outbox_shards,
             wakeups=service.wakeups,
+            security=settings.kafka_security(),
         )
         self.health.kafka, self.health.consumers = sender.state, consumer.state
         self._supervise("health", self._watch)

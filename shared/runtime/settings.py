@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.runtime.auth import AUDIENCE, ISSUER, LEEWAY_SECONDS, SECRET_BYTES_MIN, Tokens, Trust
+from shared.runtime.kafka.security import security_for
 from shared.runtime.outbox import SHARDS_MAX
 from shared.runtime.rate_limit import DEFAULT as RATE_LIMIT
 from shared.runtime.rate_limit import parse_rate
@@ -41,6 +42,12 @@ class ServiceSettings(BaseSettings):
     """The role's password, unless the address above has it."""
     kafka: str = Field(min_length=1)
     """Kafka's brokers, `host:port`, several with commas."""
+    kafka_ca_file: str | None = None
+    """Certificates (PEM) by which Kafka's is checked; with it, or with a username, connections are TLS."""
+    kafka_username: str | None = None
+    """The login at Kafka (SASL/SCRAM-SHA-512), together with the password."""
+    kafka_password: str | None = Field(None, repr=False, min_length=1)
+    """It is sent over TLS only."""
     jwt_secret: str | None = Field(None, repr=False)
     """The secret that signs tokens (HS256), 32 bytes or more: for development, and where no issuer is."""
     jwt_issuer: str = Field(ISSUER, min_length=1)
@@ -104,7 +111,7 @@ class ServiceSettings(BaseSettings):
             raise ValueError(f"must have {SECRET_BYTES_MIN} bytes or more")
         return secret
 
-    @field_validator("jwt_ca_file")
+    @field_validator("jwt_ca_file", "kafka_ca_file")
     @classmethod
     def _is_a_file(cls, path: str | None) -> str | None:
         if path is not None and not Path(path).is_file():
@@ -122,6 +129,17 @@ class ServiceSettings(BaseSettings):
         if self.jwt_discovery and not is_safe_url(self.jwt_issuer):
             raise ValueError(f"{named['jwt_issuer']} must be an address of https for discovery")
         return self
+
+    @model_validator(mode="after")
+    def _logs_in_at_kafka_with_both(self) -> Self:
+        named = variables(type(self))
+        if (self.kafka_username is None) != (self.kafka_password is None):
+            raise ValueError(f"{named['kafka_username']} and {named['kafka_password']} go together")
+        return self
+
+    def kafka_security(self) -> dict[str, Any]:
+        """How Kafka's clients connect, in the client library's words."""
+        return security_for(self.kafka_ca_file, self.kafka_username, self.kafka_password)
 
     def tokens(self) -> Tokens:
         """What verifies tokens, as these settings say."""
