@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.documents import access, configuration
+from deploy.documents import access, configuration, interfaces
 from deploy.documents.house import ROOT
 
 
@@ -12,6 +12,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     yield ROOT / "docs/configuration.md", configuration.page()
     yield ROOT / "docs/access.md", access.page()
+    yield from interfaces.documents()
 
 
 def differing() -> list[str]:
