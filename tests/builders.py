@@ -88,6 +88,15 @@ _OWN: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "item_kind": "product",
         **dict.fromkeys(("current", "reserved", "held", "available", "incoming", "queued", "projected"), 0),
     },
+    inventory.LotRecalled: {
+        "lot_id": "lot-1",
+        "item_id": PRODUCT,
+        "item_kind": "product",
+        "lot_code": "L-1",
+        "reason": "splinters",
+        "cause_lot_id": None,
+        "held_quantity": 3,
+    },
     inventory.StockLow: {
         "item_id": PRODUCT,
         "alert_id": None,

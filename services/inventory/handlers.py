@@ -55,7 +55,7 @@ def deduct_shipments(work: Work, event: Event[FulfillmentShipped]) -> None:
 def hold_short_picks(work: Work, event: Event[FulfillmentShortPicked]) -> None:
     """`fulfillment.short_picked`: missing units wait for a count, damaged ones are scrapped."""
     data = event.data
-    shorts = tuple(Short(short.product_id, short.quantity, short.reason) for short in data.shorts)
+    shorts = tuple(Short(short.product_id, short.quantity, short.reason, short.lot_id) for short in data.shorts)
     work.short_picks.append(ShortPick(data.short_pick_id, data.order_id, shorts, str(event.id)))
 
 

@@ -1,6 +1,8 @@
-"""Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told."""
+"""Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told; lots
+expire, orders are promised others, recalls reach what was made since."""
 
 from services.inventory.operations.levels import LEVELS_MAX, publish_levels
+from services.inventory.operations.lot_commands import PAST_MAX, expire_lots, promise_other_lots, spread_recalls
 from services.inventory.operations.shelves import LAPSED_CLAIMS_MAX, House
 from services.inventory.operations.timers import (
     NEEDS_MAX,
@@ -30,10 +32,22 @@ def jobs(
     async def remind(tx: Transaction) -> int:
         return await remind_of_needs(tx, house)
 
+    async def expire(tx: Transaction) -> int:
+        return await expire_lots(tx, house)
+
+    async def promise(tx: Transaction) -> int:
+        return await promise_other_lots(tx, house)
+
+    async def spread(tx: Transaction) -> int:
+        return await spread_recalls(tx, house)
+
     return (
         Job("release_expired_holds", every_seconds=sweep_seconds, tick=sweep, batch=LAPSED_CLAIMS_MAX),
         Job("watch_overdue_holds", every_seconds=overdue_seconds, tick=watch_overdue_holds, batch=OVERDUE_MAX),
         Job("remind_of_needs", every_seconds=needs_seconds, tick=remind, batch=NEEDS_MAX),
+        Job("expire_lots", every_seconds=needs_seconds, tick=expire, batch=PAST_MAX),
+        Job("promise_other_lots", every_seconds=1.0, tick=promise),
+        Job("spread_recalls", every_seconds=1.0, tick=spread, batch=1),
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=level_seconds, tick=publish_levels, batch=LEVELS_MAX),
         open_alerts_job("inventory", count_open_alerts),

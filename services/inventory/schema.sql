@@ -122,9 +122,12 @@ CREATE TABLE counts (
     actor text NOT NULL,
     at timestamp with time zone NOT NULL,
     counted_at timestamp with time zone,
+    lot_id uuid,
     CONSTRAINT a_count_is_not_of_the_future CHECK ((counted_at <= at)),
     CONSTRAINT counted_is_not_negative CHECK ((counted >= 0))
 );
+
+COMMENT ON COLUMN counts.lot_id IS 'the one lot that was counted; null: all of the item';
 
 CREATE TABLE dead_letters (
     dead_letter_id uuid NOT NULL,
@@ -191,11 +194,15 @@ CREATE TABLE items (
     alternatives text[] DEFAULT '{}'::text[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    min_life_days integer DEFAULT 0 NOT NULL,
     CONSTRAINT item_is_a_product_or_a_material CHECK ((kind = ANY (ARRAY['product'::text, 'material'::text]))),
     CONSTRAINT item_lead_days_are_not_negative CHECK ((lead_days >= 0)),
     CONSTRAINT item_levels_are_not_negative CHECK (((min_stock_level >= 0) AND (reorder_point >= 0))),
-    CONSTRAINT item_reorder_quantity_is_positive CHECK ((reorder_quantity > 0))
+    CONSTRAINT item_reorder_quantity_is_positive CHECK ((reorder_quantity > 0)),
+    CONSTRAINT min_life_is_not_negative CHECK ((min_life_days >= 0))
 );
+
+COMMENT ON COLUMN items.min_life_days IS 'days of life that whoever gets a unit of it is to have left';
 
 CREATE TABLE ledger (
     transaction_id uuid NOT NULL,
@@ -279,16 +286,29 @@ CREATE TABLE lots (
     produced_on date,
     expires_on date,
     made_at timestamp with time zone NOT NULL,
+    pending bigint DEFAULT 0 NOT NULL,
+    pinned bigint DEFAULT 0 NOT NULL,
+    sell_by date,
     CONSTRAINT a_batch_makes_its_lot CHECK (((kind = 'batch'::text) = (batch_id IS NOT NULL))),
-    CONSTRAINT a_spent_lot_has_no_units CHECK ((spent = (quantity = 0))),
+    CONSTRAINT a_spent_lot_has_no_units CHECK (((NOT spent) OR (quantity = 0))),
     CONSTRAINT lot_cost_is_not_negative CHECK ((total_cost >= (0)::numeric)),
     CONSTRAINT lot_kind_is_known CHECK ((kind = ANY (ARRAY['receipt'::text, 'batch'::text, 'opening'::text, 'found'::text]))),
     CONSTRAINT lot_status_is_known CHECK ((status = ANY (ARRAY['available'::text, 'quarantine'::text, 'on_hold'::text, 'recalled'::text, 'expired'::text, 'pending_count'::text]))),
-    CONSTRAINT lot_units_are_not_negative CHECK (((quantity >= 0) AND (made >= 0)))
+    CONSTRAINT lot_units_are_not_negative CHECK (((quantity >= 0) AND (made >= 0))),
+    CONSTRAINT pending_units_are_of_the_lot CHECK (((pending >= 0) AND (pending <= quantity))),
+    CONSTRAINT pinned_units_are_not_negative CHECK ((pinned >= 0))
 )
 WITH (fillfactor='60');
 
+COMMENT ON COLUMN lots.spent IS 'no units, and none promised: of no interest to what moves stock';
+
 COMMENT ON COLUMN lots.total_cost IS 'of the units that were made, frozen; null: not known';
+
+COMMENT ON COLUMN lots.pending IS 'units that were not found and wait for a count; part of `quantity`, held';
+
+COMMENT ON COLUMN lots.pinned IS 'units that confirmed orders are promised by name: the sum over reservations.lots';
+
+COMMENT ON COLUMN lots.sell_by IS 'last day of sale: expires_on less the item''s min_life_days';
 
 CREATE TABLE needs_told (
     item_id text NOT NULL COLLATE pg_catalog."C",
@@ -366,6 +386,25 @@ CREATE SEQUENCE outbox_seq_7
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE pins_due (
+    item_id text NOT NULL COLLATE pg_catalog."C"
+);
+
+COMMENT ON TABLE pins_due IS 'items of which orders were promised units of a lot that are not to be had: a job promises others';
+
+CREATE TABLE recalls (
+    lot_id uuid NOT NULL,
+    cause_lot_id uuid,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    due boolean NOT NULL
+);
+
+COMMENT ON COLUMN recalls.cause_lot_id IS 'the lot whose recall this one follows from; null: it was recalled itself';
+
+COMMENT ON COLUMN recalls.due IS 'batches may have made more of it since: a job recalls that too';
+
 CREATE TABLE receipts (
     receipt_id uuid NOT NULL,
     lot_id uuid NOT NULL,
@@ -402,11 +441,14 @@ CREATE TABLE reservations (
     protected boolean NOT NULL,
     kept boolean NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
+    lots jsonb,
     CONSTRAINT each_wanted_unit_is_in_one_place CHECK ((want = (((held + backordered) + deducted) + cancelled))),
     CONSTRAINT only_issued_units_return CHECK (((returned >= 0) AND (returned <= deducted))),
     CONSTRAINT reserved_units_are_not_negative CHECK (((held >= 0) AND (backordered >= 0) AND (deducted >= 0) AND (cancelled >= 0) AND (short >= 0)))
 )
 WITH (fillfactor='80');
+
+COMMENT ON COLUMN reservations.lots IS 'of orders: [lot, units promised by name, units gone] ...; null: none';
 
 CREATE TABLE schema_migrations (
     room text NOT NULL,
@@ -513,6 +555,9 @@ ALTER TABLE ONLY needs_told
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
 
+ALTER TABLE ONLY recalls
+    ADD CONSTRAINT recalls_pkey PRIMARY KEY (lot_id);
+
 ALTER TABLE ONLY receipts
     ADD CONSTRAINT receipts_lot_id_key UNIQUE (lot_id);
 
@@ -545,6 +590,8 @@ CREATE INDEX claims_that_lapse ON claims USING btree (expires_at, id) WHERE (sta
 
 CREATE INDEX confirmed_claims_by_date ON claims USING btree (expires_at, id) WHERE (status = 'confirmed'::text);
 
+CREATE INDEX counts_of_a_lot ON counts USING btree (lot_id, COALESCE(counted_at, at)) WHERE (lot_id IS NOT NULL);
+
 CREATE INDEX counts_of_an_item ON counts USING btree (item_id, COALESCE(counted_at, at));
 
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
@@ -561,6 +608,8 @@ CREATE INDEX lot_movements_of_materials ON lot_movements USING btree (lot_id, re
 
 CREATE INDEX lots_of_an_item ON lots USING btree (item_id, lot_id);
 
+CREATE INDEX lots_on_sale ON lots USING btree (sell_by, item_id) WHERE ((status = 'available'::text) AND (NOT spent) AND (sell_by IS NOT NULL));
+
 CREATE INDEX lots_with_units ON lots USING btree (item_id, expires_on, made_at, lot_id) WHERE (NOT spent);
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
@@ -570,6 +619,8 @@ CREATE UNIQUE INDEX one_lot_per_batch ON lots USING btree (batch_id);
 CREATE UNIQUE INDEX one_open_alert_per_hold ON alerts USING btree (claim_id) WHERE ((status <> 'resolved'::text) AND (claim_id IS NOT NULL));
 
 CREATE UNIQUE INDEX one_open_alert_per_item_and_kind ON alerts USING btree (item_id, kind) WHERE (status <> 'resolved'::text);
+
+CREATE INDEX recalls_due ON recalls USING btree (lot_id) WHERE due;
 
 CREATE INDEX reservations_in_queue ON reservations USING btree (item_id, protected, priority DESC, accepted_at, claim_id) WHERE (backordered > 0);
 

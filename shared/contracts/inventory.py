@@ -156,6 +156,18 @@ class ItemChanged(Payload):
     reorder_point: int
 
 
+class LotRecalled(Payload):
+    """A lot is not to be sold or used any more; one for each, also of lots made of it (`cause_lot_id`)."""
+
+    lot_id: str
+    item_id: str
+    item_kind: ItemKind
+    lot_code: str
+    reason: str
+    cause_lot_id: str | None
+    held_quantity: Quantity
+
+
 class UsedLot(Value):
     """Units of one lot that a batch got and did not return; `cost` null: not known."""
 

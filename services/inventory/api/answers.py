@@ -6,6 +6,7 @@ from uuid import UUID
 from services.inventory.operations.items import AlreadyExists, Item, NoSuchItem, Stale
 from services.inventory.operations.stock import (
     Adjustment,
+    AdjustOutcome,
     ArchivedVersion,
     BelowPromised,
     Count,
@@ -15,6 +16,7 @@ from services.inventory.operations.stock import (
     Movement,
     Receipt,
     Unknown,
+    UnknownLot,
 )
 from shared.contracts.values import rfc3339
 from shared.runtime.answers import Answer
@@ -43,9 +45,15 @@ def received(receipt: Receipt, done: Movement | Unknown) -> Answer:
     return Answer(201, body)
 
 
-def adjusted(asked: Adjustment, done: Movement | Unknown | BelowPromised) -> Answer:
+def _unknown_lot(item_id: str, lot_id: UUID) -> Answer:
+    return invalid(f"{item_id} has no lot {lot_id}", ("the item has no such lot", "/lot_id"))
+
+
+def adjusted(asked: Adjustment, done: AdjustOutcome) -> Answer:
     if isinstance(done, Unknown):
         return unknown_item(done.item_id)
+    if isinstance(done, UnknownLot):
+        return _unknown_lot(asked.item_id, done.lot_id)
     if isinstance(done, BelowPromised):
         detail = f"only {done.available} are not promised; a count takes holds back"
         told: dict[str, Any] = {"from": "promised", "action": "adjust", "allowed": ["count"]}
@@ -61,6 +69,8 @@ def adjusted(asked: Adjustment, done: Movement | Unknown | BelowPromised) -> Ans
 def counted(asked: Count, done: CountOutcome) -> Answer:
     if isinstance(done, Unknown):
         return unknown_item(done.item_id)
+    if isinstance(done, UnknownLot):
+        return _unknown_lot(asked.item_id, done.lot_id)
     if isinstance(done, FutureVersion):
         detail = f"the item is at version {done.version}"
         return invalid(detail, (detail, "/version"))

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -36,6 +37,7 @@ class NewProduct(Body):
     reorder_point: UnitsOrNone = 0
     reorder_quantity: Units | None = None
     lead_days: Days = 14
+    min_life_days: Days = 0
     alternatives: Alternatives = ()
     active: bool = True
 
@@ -50,6 +52,7 @@ class NewMaterial(Body):
     reorder_point: UnitsOrNone = 0
     reorder_quantity: Units | None = None
     lead_days: Days = 14
+    min_life_days: Days = 0
     alternatives: Alternatives = ()
     active: bool = True
 
@@ -62,6 +65,7 @@ class ProductChange(Body):
     reorder_point: UnitsOrNone = 0
     reorder_quantity: Units | None = None
     lead_days: Days = 14
+    min_life_days: Days = 0
     alternatives: Alternatives = ()
     active: bool = True
 
@@ -109,10 +113,11 @@ class NewReceipt(Body):
 
 
 class NewCount(Body):
-    """What was counted on shelf and bench, the version of the item that was shown then, and (if not just now) when."""
+    """What was counted on shelf and bench (of one lot, or of all), the version of the item that was shown then, and (if
+    not just now) when."""
 
     item_id: Identifier
-    lot_id: None = None
+    lot_id: UUID | None = None
     counted: UnitsOrNone
     version: Annotated[int, Field(ge=0, le=2**53)]
     reason: Reason
@@ -120,10 +125,10 @@ class NewCount(Body):
 
 
 class NewAdjustment(Body):
-    """A change of `current` by hand, up or down."""
+    """A change of `current` by hand, up or down, of one lot if told."""
 
     item_id: Identifier
-    lot_id: None = None
+    lot_id: UUID | None = None
     quantity: Annotated[int, Field(ge=-UNITS_MAX, le=UNITS_MAX)]
     reason: Reason
 
@@ -132,6 +137,12 @@ class NewAdjustment(Body):
         if self.quantity == 0:
             raise ValueError("quantity must not be 0")
         return self
+
+
+class LotReason(Body):
+    """Why a lot is held, released or recalled."""
+
+    reason: Reason
 
 
 class NewCorrection(Body):

@@ -88,6 +88,7 @@ def _item(asked: bodies.NewProduct | bodies.NewMaterial, id: str, kind: ItemKind
         asked.reorder_point,
         asked.reorder_quantity,
         asked.lead_days,
+        asked.min_life_days,
         asked.alternatives,
     )
 

@@ -41,7 +41,7 @@ def routes(database: Database, house: House) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["inventory"])
     add_items(router, database)
     add_lists(router, database)
-    add_lots(router, database, house.currency)
+    add_lots(router, database, house)
     _add_basket(router, database)
     _add_receipts(router, database, house)
     _add_adjustments(router, database, house)
@@ -113,7 +113,9 @@ def _add_adjustments(router: APIRouter, database: Database, house: House) -> Non
     async def adjust(request: Request, caller: Writes) -> Response:
         """Moves `current` by hand, never below what is promised."""
         asked = await body(request, bodies.NewAdjustment)
-        adjustment = stock.Adjustment(new_id(), asked.item_id, asked.quantity, asked.reason, caller.subject)
+        adjustment = stock.Adjustment(
+            new_id(), asked.item_id, asked.quantity, asked.reason, caller.subject, asked.lot_id
+        )
         return respond(await group.submit(adjustment, key_of(request, caller)), request)
 
 
@@ -125,7 +127,14 @@ def _add_counts(router: APIRouter, database: Database, house: House) -> None:
         """The books follow the count of shelf and bench; movements since the version stand."""
         asked = await body(request, bodies.NewCount)
         counted = stock.Count(
-            new_id(), asked.item_id, asked.counted, asked.version, asked.reason, caller.subject, asked.counted_at
+            new_id(),
+            asked.item_id,
+            asked.counted,
+            asked.version,
+            asked.reason,
+            caller.subject,
+            asked.counted_at,
+            asked.lot_id,
         )
         return respond(await group.submit(counted, key_of(request, caller)), request)
 

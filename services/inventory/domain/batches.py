@@ -102,7 +102,8 @@ def _consume(shelf: Shelf, claim: Claim, line: Line, consumed: int) -> None:
 
 def _return(shelf: Shelf, claim: Claim, line: Line, quantity: int) -> None:
     line.returned += quantity
-    shelf.arrive(line.item_id, "material_return", quantity, Reference("batch", claim.id, "bottling"))
+    parts = shelf.lots.returning(line.item_id, claim.id, quantity)
+    shelf.arrive(line.item_id, "material_return", quantity, Reference("batch", claim.id, "bottling"), parts)
 
 
 def _release(shelf: Shelf, claim: Claim, question: BatchQuestion) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
+from services.inventory.domain.lots import Shares
+
 ClaimKind = Literal["order", "batch"]
 ClaimStatus = Literal["new", "active", "confirmed", "issued", "settled", "rejected", "expired", "closed"]
 Policy = Literal["reject", "backorder", "partial"]
@@ -24,7 +26,8 @@ class Line:
     """One item of one claim, in base units: `want = held + backordered + deducted + cancelled`.
 
     `short` = all units ever reported short; `returned` (of `deducted`) and `cost` are of batches. `kept` marks what a
-    closed claim still holds because it shipped and its shipment was not heard of yet.
+    closed claim still holds because it shipped and its shipment was not heard of yet. `lots` are those that an order's
+    line is promised by name, or got.
     """
 
     item_id: str
@@ -37,6 +40,7 @@ class Line:
     returned: int = 0
     cost: Decimal = Decimal(0)
     kept: bool = False
+    lots: Shares = field(default_factory=dict)
 
     @property
     def values(self) -> tuple[object, ...]:
@@ -51,6 +55,7 @@ class Line:
             self.returned,
             self.cost,
             self.kept,
+            tuple((lot_id, share.pinned, share.gone) for lot_id, share in self.lots.items()),
         )
 
     @property

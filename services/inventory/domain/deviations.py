@@ -1,22 +1,25 @@
 """Reconciliation: levels against ledger and reservations, and the entry that would make them agree."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
 
-Check = Literal["current_ledger", "current_lots", "reserved_holds", "held_lots"]
+Check = Literal["current_ledger", "current_lots", "reserved_holds", "held_ledger", "held_lots"]
+OF_LOTS: Final[frozenset[Check]] = frozenset({"current_lots", "held_lots"})
+"""What a correction of these brings is of the lots alone: level and ledger stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
     """What an item's level ought to be: units and blocked units by the ledger, promised ones by the reservations, units
-    by the lots."""
+    and blocked ones by the lots."""
 
     current: int
     held: int
     reserved: int
     lots: int
+    blocked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,16 @@ def deviations(item_id: str, current: int, reserved: int, held: int, sums: Sums)
     if held != sums.held:
         note = "the ledger gets the entry that it lacks; then count the item"
         type = "hold" if held > sums.held else "unhold"
-        found.append(Deviation(item_id, "held_lots", sums.held, held, type, held - sums.held, note))
+        found.append(Deviation(item_id, "held_ledger", sums.held, held, type, held - sums.held, note))
+    if held != sums.blocked:
+        note = "so many units more, or fewer, of its lots wait for a count; then count the item"
+        type = "hold" if held > sums.blocked else "unhold"
+        found.append(Deviation(item_id, "held_lots", sums.blocked, held, type, held - sums.blocked, note))
     return found
 
 
 def correcting_entry(level: Level, sums: Sums, check: Check, quantity: int, by: Reference) -> Entry | None:
-    """The proposed entry; None if this is not what is proposed, or there is no room for it.
-
-    That of `current_lots` is of the lots alone: level and ledger stay as they are.
-    """
+    """The proposed entry; None if this is not what is proposed, or there is no room for it."""
     found = deviations(level.item_id, level.current, level.reserved, level.held, sums)
     proposed = next((one for one in found if one.check == check and one.quantity == quantity), None)
     if proposed is None:
@@ -74,5 +78,5 @@ def correcting_entry(level: Level, sums: Sums, check: Check, quantity: int, by: 
     if check == "current_ledger":
         level.current = sums.current
         return level.post(proposed.type, quantity, by, current=quantity)
-    level.held = sums.held
+    level.held = sums.blocked if check == "held_lots" else sums.held
     return level.post(proposed.type, quantity, by, held=quantity)

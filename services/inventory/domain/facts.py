@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
+from uuid import UUID
 
 from services.inventory.domain.claims import Claim, Line
 from services.inventory.domain.levels import Reference
@@ -33,6 +34,7 @@ class Short:
     item_id: str
     quantity: int
     reason: Literal["missing", "damaged", "recalled"]
+    lot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class ShortPick:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A cycle count; `current` and `held` are the books' at the version at which it was counted."""
+    """A cycle count, of one lot if told; `current` is the books' at the version at which it was counted, `held`
+    what waited for a count then."""
 
     count_id: str
     item_id: str
@@ -56,6 +59,7 @@ class Counted:
     held: int
     actor: str
     reason: str
+    lot_id: UUID | None = None
 
 
 def _claim_of(shelf: Shelf, order_id: str) -> Claim:
@@ -83,8 +87,8 @@ def decide_shipments(
 ) -> None:
     """Stock leaves with each shipment and closes the order's hold on it.
 
-    `counted_at`: when each item was counted last. What had left by then was missed by that count, and is given back to
-    the books before it is deducted.
+    `counted_at`: when each item, or each lot by itself, was counted last. What had left by then was missed by that
+    count, and is given back to the books before it is deducted.
     """
     for shipment in shipments:
         shelf.cause = shipment.cause
@@ -95,8 +99,17 @@ def decide_shipments(
 def _correct_counts(shelf: Shelf, shipment: Shipment, counted_at: Mapping[str, datetime]) -> None:
     by = Reference("order", shipment.order_id, "fulfillment", f"shipment {shipment.shipment_id} left before the count")
     for item_id, quantity in summed(shipment.quantities).items():
-        if item_id in counted_at and shipment.shipped_at < counted_at[item_id]:
-            shelf.entries.append(shelf.level(item_id).post("count_correction", quantity, by, current=quantity))
+        lots = shipment.lots.get(item_id, ())
+        if not _missed(shipment, item_id, counted_at):
+            lots = tuple((lot_id, units) for lot_id, units in lots if _missed(shipment, lot_id, counted_at))
+            quantity = min(quantity, sum(units for _, units in lots))
+        if quantity > 0:
+            shelf.correct(item_id, quantity, by, lots)
+
+
+def _missed(shipment: Shipment, counted: str, counted_at: Mapping[str, datetime]) -> bool:
+    """Whether an item, or a lot, was counted after the parcel had left, and nobody had heard of it."""
+    return counted in counted_at and shipment.shipped_at < counted_at[counted]
 
 
 def _ship(shelf: Shelf, claim: Claim, shipment: Shipment) -> None:
@@ -106,7 +119,7 @@ def _ship(shelf: Shelf, claim: Claim, shipment: Shipment) -> None:
     told.cause = shipment.cause
     for item_id, quantity in quantities.items():
         line = claim.lines.setdefault(item_id, Line(item_id))
-        unheld = shelf.depart(claim, line, quantity, "sale", by, "shipped")
+        unheld = shelf.depart(claim, line, quantity, "sale", by, "shipped", shipment.lots.get(item_id, ()))
         line.deducted += quantity
         line.kept = line.kept and line.held > 0
         line.balance()
@@ -130,26 +143,36 @@ def decide_short_picks(shelf: Shelf, picks: Iterable[ShortPick]) -> None:
 
 def _report_short(shelf: Shelf, claim: Claim, short: Short, by: Reference) -> None:
     line = claim.lines.setdefault(short.item_id, Line(short.item_id))
-    level = shelf.level(short.item_id)
     own = min(short.quantity, line.held)
     line.short += short.quantity
     if short.reason == "damaged":
-        _scrap(shelf, claim, line, short.quantity, by)
+        _scrap(shelf, claim, line, short, by)
     elif own > 0:
-        shelf.entries.append(level.post("hold", own, by, reserved=-own, held=own))
-        line.held -= own
+        _set_aside(shelf, claim, line, own, short.lot_id, by)
     _replace(shelf, claim, line, own)
     line.balance()
     shelf.fill(short.item_id)
 
 
-def _scrap(shelf: Shelf, claim: Claim, line: Line, quantity: int, by: Reference) -> None:
-    level = shelf.level(line.item_id)
-    own = min(quantity, line.held)
-    if quantity > own:
-        shelf.make_room(level, quantity - own, by, "short_pick", claim)
-    shelf.entries.append(level.post("scrap", -quantity, by, current=-quantity, reserved=-own))
+def _scrap(shelf: Shelf, claim: Claim, line: Line, short: Short, by: Reference) -> None:
+    own = min(short.quantity, line.held)
+    seen = [(short.lot_id, short.quantity)] if short.lot_id is not None else []
+    shelf.remove(shelf.level(line.item_id), short.quantity, "scrap", by, "short_pick", own=own, but=claim, seen=seen)
     line.held -= own
+
+
+def _set_aside(shelf: Shelf, claim: Claim, line: Line, units: int, lot_id: str | None, by: Reference) -> None:
+    """Units of the claim that were not found wait for a count; those of a blocked lot are held as it is."""
+    level = shelf.level(line.item_id)
+    named = None if lot_id is None else shelf.lots.find(line.item_id, lot_id)
+    blocked = min(units, named.blocked) if named is not None and named.status != "available" else 0
+    shelf.give_back(claim, line, blocked, "take_back", f"lot {lot_id} is {named.status}" if named else None)
+    if units > blocked:
+        pinned = [(id, share.pinned) for id, share in line.lots.items()]
+        seen = [(named.lot_id, units)] if named is not None else []
+        parts = shelf.lots.set_aside(line.item_id, units - blocked, [*seen, *pinned])
+        shelf.post(level, "hold", units - blocked, by, reserved=blocked - units, held=units - blocked, parts=parts)
+        line.held -= units - blocked
 
 
 def _replace(shelf: Shelf, claim: Claim, line: Line, lost: int) -> None:
@@ -166,26 +189,36 @@ def _replace(shelf: Shelf, claim: Claim, line: Line, lost: int) -> None:
 
 
 def decide_count(shelf: Shelf, count: Counted) -> None:
-    """The books follow the count: what was pending is settled, the difference taken from or added to stock."""
+    """The books follow the count: what was pending is settled, the difference taken from or added to stock.
+
+    A count of one lot says nothing of the others.
+    """
     level = shelf.level(count.item_id)
     by = Reference("count", count.count_id, count.actor, count.reason)
-    pending = min(level.held, count.held)
-    if pending > 0:
-        shelf.entries.append(level.post("unhold", -pending, by, held=-pending))
-    variance = max(count.counted - count.current, -level.current)
+    settled = shelf.settle(level, count.held, by, count.lot_id)
+    lot = None if count.lot_id is None else shelf.lots.find(count.item_id, count.lot_id)
+    variance = max(count.counted - count.current, -(level.current if lot is None else lot.quantity))
+    seen = [(lot.lot_id, -variance)] if lot is not None else settled
     if variance < 0:
-        shelf.make_room(level, -variance, by, "count")
-    if variance != 0:
-        shelf.entries.append(level.post("count", variance, by, current=variance))
+        shelf.remove(level, -variance, "count", by, "count", seen=seen)
+    if variance > 0:
+        shelf.arrive(count.item_id, "count", variance, by, [(lot, variance)] if lot is not None else None)
     shelf.fill(count.item_id)
 
 
-def decide_adjustment(shelf: Shelf, item_id: str, quantity: int, by: Reference) -> bool:
-    """Moves `current` by hand; False, and nothing moves, if that were less than what is promised."""
+def decide_adjustment(shelf: Shelf, item_id: str, quantity: int, by: Reference, lot_id: UUID | None = None) -> bool:
+    """Moves `current` by hand, of one lot if told; False, and nothing moves, if that were less than what is promised,
+    or than the lot has. What is blocked is promised to nobody."""
     level = shelf.level(item_id)
-    if level.available + quantity < 0:
+    lot = None if lot_id is None else shelf.lots.find(item_id, lot_id)
+    if quantity > 0:
+        shelf.arrive(item_id, "adjust", quantity, by, [(lot, quantity)] if lot is not None else None)
+        return True
+    unsold = lot.quantity if lot is not None and lot.status != "available" else level.available
+    if unsold + quantity < 0 or (lot is not None and lot.quantity + quantity < 0):
         return False
-    shelf.arrive(item_id, "adjust", quantity, by)
+    shelf.remove(level, -quantity, "adjust", by, "count", seen=[(lot.lot_id, -quantity)] if lot is not None else ())
+    shelf.fill(item_id)
     return True
 
 

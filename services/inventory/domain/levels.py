@@ -1,10 +1,13 @@
 """Levels of items, and the ledger entry that every change of a level leaves."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
+from uuid import UUID
 
 from services.inventory.domain.claims import Claim
+from services.inventory.domain.lots import MONEY
 
 ItemKind = Literal["product", "material"]
 EntryType = Literal[
@@ -28,7 +31,6 @@ EntryType = Literal[
 AlertKind = Literal["low_stock", "critical", "stockout"]
 NeedStatus = Literal["raised", "open", "resolved"]
 GRAVEST_FIRST: Final[tuple[AlertKind, ...]] = ("stockout", "critical", "low_stock")
-MONEY: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ledger row; `quantity` is the signed change of what its type is about."""
+    """One ledger row; `quantity` is the signed change of what its type is about; `lot_id`: of that lot alone."""
 
     item_id: str
     version: int
@@ -57,6 +59,7 @@ class Entry:
     previous_held: int
     new_held: int
     reference: Reference
+    lot_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ class Level:
     lead_days: int = 14
     reorder_quantity: int | None = None
     alternatives: tuple[str, ...] = ()
+    min_life_days: int = 0
     received: int = 0
     value: Decimal = Decimal(0)
     alerted: frozenset[AlertKind] = frozenset()
@@ -109,7 +113,15 @@ class Level:
         return max(0, self.available - (self.min_stock_level if claim.protected else 0))
 
     def post(
-        self, type: EntryType, quantity: int, by: Reference, *, current: int = 0, reserved: int = 0, held: int = 0
+        self,
+        type: EntryType,
+        quantity: int,
+        by: Reference,
+        *,
+        current: int = 0,
+        reserved: int = 0,
+        held: int = 0,
+        lot_id: UUID | None = None,
     ) -> Entry:
         """Moves the level and returns the entry that says so."""
         before = (self.current, self.reserved, self.held)
@@ -130,7 +142,12 @@ class Level:
             before[2],
             self.held,
             by,
+            lot_id,
         )
+
+    def sell_by(self, expires_on: date | None) -> date | None:
+        """The last day on which whoever gets a unit has the days of its life that are promised."""
+        return None if expires_on is None else expires_on - timedelta(days=self.min_life_days)
 
     def cost_of(self, quantity: int) -> Decimal:
         """What units cost: their number times the weighted average of all receipts, to 4 decimals."""

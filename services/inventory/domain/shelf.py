@@ -1,16 +1,21 @@
 """The shelf: levels, claims and queues of one transaction, and the only moves that change them."""
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
+from uuid import UUID
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
-from services.inventory.domain.lots import Lot, Move
+from services.inventory.domain.lots import Lot, Lots, LotStatus, Part, pin, unpin
 
 ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
+
+
+CLOCK: Final = "inventory"
+"""The actor of what nobody did: what time, or an order's question, brought about."""
 
 
 class UnknownItem(LookupError):
@@ -49,15 +54,17 @@ class Telling:
     deductions: list[Deduction] = field(default_factory=list)
     unheld: bool = False
     dated: bool = False
+    repinned: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Whether its lots are told of with something else."""
+        return self.answers is not None or self.expired or self.taken is not None or bool(self.deductions)
 
 
 @dataclass(slots=True)
 class Shelf:
-    """All that one decision sees. `horizons`: the last place of a queue that was loaded, where more may follow.
-
-    `births`: the lots that receipts and batches bring, by their id; `seen`: lots by shipment and product;
-    `moves`: what the entries moved of which lot, once they are written.
-    """
+    """All that one decision sees. `horizons`: the last place of a queue that was loaded, where more may follow."""
 
     now: datetime
     terms: Terms
@@ -69,9 +76,7 @@ class Shelf:
     touched: dict[str, Claim] = field(default_factory=dict)
     loaded: Mapping[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
     cause: str | None = None
-    births: dict[str, Lot] = field(default_factory=dict)
-    seen: Mapping[tuple[str, str], tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    moves: list[Move] = field(default_factory=list)
+    lots: Lots = field(default_factory=Lots)
     _queues: dict[str, list[QueueKey]] | None = None
 
     def level(self, item_id: str) -> Level:
@@ -91,6 +96,28 @@ class Shelf:
     def room(self, level: Level, claim: Claim) -> int:
         """Units that a newcomer may take; none while others, of whom not all were loaded, wait for what is there."""
         return 0 if level.item_id in self.horizons else level.room_for(claim)
+
+    def post(
+        self,
+        level: Level,
+        type: EntryType,
+        quantity: int,
+        by: Reference,
+        *,
+        current: int = 0,
+        reserved: int = 0,
+        held: int = 0,
+        parts: Sequence[Part] = (),
+    ) -> None:
+        """Moves a level, with the entry that says so; `parts`: the lots it is about. What changes `current` moves them,
+        and units that come to a blocked lot are held."""
+        if current > 0:
+            held += sum(units for lot, units in parts if lot.status != "available")
+        only = parts[0][0].lot_id if len(parts) == 1 else None
+        self.entries.append(level.post(type, quantity, by, current=current, reserved=reserved, held=held, lot_id=only))
+        if current:
+            for lot, units in parts:
+                self.lots.move(len(self.entries) - 1, lot, units if current > 0 else -units)
 
     # moves of one line
 
@@ -123,7 +150,7 @@ class Shelf:
     def hold(self, claim: Claim, line: Line, quantity: int, note: str | None = None) -> None:
         """Units that are available become the claim's."""
         by = Reference(claim.kind, claim.id, "inventory", note)
-        self.entries.append(self.level(line.item_id).post("reserve", quantity, by, reserved=quantity))
+        self.post(self.level(line.item_id), "reserve", quantity, by, reserved=quantity)
         line.held += quantity
         self.telling(claim).newly_held += quantity
 
@@ -132,27 +159,26 @@ class Shelf:
         if quantity <= 0:
             return
         by = Reference(claim.kind, claim.id, "inventory", note)
-        self.entries.append(self.level(line.item_id).post(type, -quantity, by, reserved=-quantity))
+        self.post(self.level(line.item_id), type, -quantity, by, reserved=-quantity)
         line.held -= quantity
         told = self.telling(claim)
         if type != "take_back":
             told.released[line.item_id] = told.released.get(line.item_id, 0) + quantity
 
-    def charge(self, moves: list[Move]) -> None:
+    def charge(self) -> None:
         """Batches pay for the units that were issued to them, by lots, and get back what they returned; of a lot whose
         cost is not known, the average of all receipts."""
-        self.moves = moves
-        for move in moves:
+        for move in self.lots.moves:
             entry = self.entries[move.entry]
             if entry.type in ("material_issue", "material_return"):
                 line = self.claims[entry.reference.id].lines[entry.item_id]
                 line.cost -= self.level(entry.item_id).cost_of(move.quantity) if move.cost is None else move.cost
 
-    def lots_of(self, shipment_id: str, item_id: str) -> list[tuple[Lot, int]]:
+    def lots_of(self, shipment_id: str, item_id: str) -> list[Part]:
         """The lots of a product that left with a parcel, and how many units of each."""
         return [
             (move.lot, -move.quantity)
-            for move in self.moves
+            for move in self.lots.moves
             if move.lot.item_id == item_id
             and self.entries[move.entry].type == "sale"
             and self.entries[move.entry].reference.shipment_id == shipment_id
@@ -246,19 +272,65 @@ class Shelf:
 
     # rule 4: facts
 
-    def make_room(
-        self, level: Level, quantity: int, by: Reference, reason: ShortfallReason, but: Claim | None = None
+    def remove(
+        self,
+        level: Level,
+        quantity: int,
+        type: EntryType,
+        by: Reference,
+        reason: ShortfallReason,
+        *,
+        own: int = 0,
+        but: Claim | None = None,
+        seen: Iterable[tuple[object, int]] = (),
+        parcel: bool = False,
     ) -> None:
-        """Makes units available that have left already: pending a count, then others' holds, then found ones."""
+        """Units left stock: `own` of them were held by the claim, whatever must give gives the rest. `seen`: the lots
+        that somebody saw them leave; `parcel`: the claim got them."""
+        shares = {} if but is None else but.lines[level.item_id].lots
+        pinned = [(lot_id, share.pinned) for lot_id, share in shares.items()]
+        choice = self.lots.leaving(level.item_id, quantity, own + max(0, level.available), seen, pinned)
+        for lot, units in choice.blocked:
+            self._unblock(level, lot, units, by)
+        found = self._make_room(level, quantity - own, by, reason, but)
+        parts, rest = choice.parts, min(found, choice.quantity)
+        if rest > 0:
+            parts = _added(parts, self.lots.newest(level.item_id, self.now), rest)
+        self.post(level, type, -quantity, by, current=-quantity, reserved=-own, parts=parts)
+        for lot, units in parts if parcel else ():
+            unpin(lot, shares, units)
+            self.lots.touch(lot)
+
+    def _unblock(self, level: Level, lot: Lot, units: int, by: Reference) -> None:
+        """Units that were held are about to leave."""
+        lot.pending -= min(lot.pending, units)
+        self.lots.touch(lot)
+        self.post(level, "unhold", -units, by, held=-units, parts=[(lot, units)])
+
+    def _make_room(
+        self, level: Level, quantity: int, by: Reference, reason: ShortfallReason, but: Claim | None = None
+    ) -> int:
+        """Makes units available that have left already: pending a count, then others' holds, then found ones; returns
+        how many were found."""
         missing = quantity - level.available
-        pending = min(missing, level.held)
+        pending = min(missing, level.held - self.lots.blocked(level.item_id))
         if pending > 0:
-            self.entries.append(level.post("unhold", -pending, by, held=-pending))
+            self.post(level, "unhold", -pending, by, held=-pending)
             missing -= pending
-        for claim in holders(self.claims, level.item_id) if missing > 0 else ():
-            missing -= 0 if claim is but else self._take_back(claim, level, missing, reason)
-        if missing > 0:
-            self.entries.append(level.post("found", missing, by, current=missing))
+        missing -= self._take_holds_back(level, missing, reason, but)
+        if missing <= 0:
+            return 0
+        self.post(
+            level, "found", missing, by, current=missing, parts=[(self.lots.newest(level.item_id, self.now), missing)]
+        )
+        return missing
+
+    def _take_holds_back(self, level: Level, units: int, reason: ShortfallReason, but: Claim | None = None) -> int:
+        """Up to so many units, of the lowest priority and newest first; returns how many were taken."""
+        taken = 0
+        for claim in holders(self.claims, level.item_id) if units > 0 else ():
+            taken += 0 if claim is but else self._take_back(claim, level, units - taken, reason)
+        return taken
 
     def _take_back(self, claim: Claim, level: Level, quantity: int, reason: ShortfallReason) -> int:
         line = claim.lines[level.item_id]
@@ -272,24 +344,114 @@ class Shelf:
                 line.cancelled += taken
         return taken
 
-    def arrive(self, item_id: str, type: EntryType, quantity: int, by: Reference) -> None:
-        """Units enter stock and go to those that wait."""
+    def arrive(
+        self, item_id: str, type: EntryType, quantity: int, by: Reference, parts: Sequence[Part] | None = None
+    ) -> None:
+        """Units enter stock and go to those that wait; without `parts` they count with the newest lot."""
         level = self.level(item_id)
-        self.entries.append(level.post(type, quantity, by, current=quantity))
+        self.post(level, type, quantity, by, current=quantity, parts=self._arriving(item_id, quantity, parts or ()))
         self.fill(item_id)
 
+    def _arriving(self, item_id: str, quantity: int, parts: Sequence[Part]) -> Sequence[Part]:
+        rest = quantity - sum(units for _, units in parts)
+        return _added(parts, self.lots.newest(item_id, self.now), rest) if rest > 0 else parts
+
+    def correct(self, item_id: str, quantity: int, by: Reference, seen: Iterable[tuple[object, int]]) -> None:
+        """Units that had left before a count that missed them are in the books again, in the lots that they left."""
+        lots = ((self.lots.find(item_id, lot_id), units) for lot_id, units in seen)
+        parts = self._arriving(item_id, quantity, [(lot, units) for lot, units in lots if lot is not None])
+        self.post(self.level(item_id), "count_correction", quantity, by, current=quantity, parts=parts)
+
+    def settle(self, level: Level, pending: int, by: Reference, lot_id: UUID | None) -> list[tuple[object, int]]:
+        """A count ends the waiting of up to so many units, of one lot if told; returns the lots that they were of."""
+        settled = min(self.pending(level.item_id, lot_id), pending)
+        if settled <= 0:
+            return []
+        parts = self.lots.settle(level.item_id, settled, lot_id)
+        self.post(level, "unhold", -settled, by, held=-settled, parts=parts)
+        return [(lot.lot_id, units) for lot, units in parts]
+
+    def pending(self, item_id: str, lot_id: UUID | None = None) -> int:
+        """Units that wait for a count, of one lot if told; those of no known lot are nobody's else."""
+        loose = self.level(item_id).held - self.lots.blocked(item_id) if lot_id is None else 0
+        return max(0, loose) + self.lots.pending(item_id, lot_id)
+
+    def bring(self, lot: Lot, type: EntryType, quantity: int, by: Reference) -> None:
+        """A new lot enters stock; one that is past its date already is never sold."""
+        if lot.status == "available" and lot.past(self.now.date()):
+            lot.status = "expired"
+        self.lots.add(lot)
+        self.arrive(lot.item_id, type, quantity, by, [(lot, quantity)])
+
     def depart(
-        self, claim: Claim, line: Line, quantity: int, type: EntryType, by: Reference, reason: ShortfallReason
+        self,
+        claim: Claim,
+        line: Line,
+        quantity: int,
+        type: EntryType,
+        by: Reference,
+        reason: ShortfallReason,
+        seen: Iterable[tuple[object, int]] = (),
     ) -> int:
         """Units left for a claim: its own hold first, then whatever must give; returns those it did not hold."""
-        level = self.level(line.item_id)
         own = min(quantity, line.held)
-        unheld = quantity - own
-        if unheld > 0:
-            self.make_room(level, unheld, by, reason, claim)
-        self.entries.append(level.post(type, -quantity, by, current=-quantity, reserved=-own))
+        parcel = claim.kind == "order"
+        self.remove(self.level(line.item_id), quantity, type, by, reason, own=own, but=claim, seen=seen, parcel=parcel)
         line.held -= own
+        unheld = quantity - own
         still = unheld - self.leave_queue(claim, line, unheld)
         line.cancelled -= min(still, line.cancelled)
         self.telling(claim)
         return unheld
+
+    # lots that are blocked and freed
+
+    def block(self, lot: Lot, status: LotStatus, by: Reference, reason: ShortfallReason) -> int:
+        """A lot's units are held: none of them is sold; returns how many holds had to give."""
+        level, units = self.level(lot.item_id), lot.free
+        taken = self._take_holds_back(level, units - level.available, reason)
+        lot.status = status
+        self.lots.touch(lot)
+        if units > 0:
+            self.post(level, "hold", units, by, held=units, parts=[(lot, units)])
+        return taken
+
+    def free(self, lot: Lot, by: Reference) -> None:
+        """A lot's units may be sold again, and go to those that wait."""
+        level, before = self.level(lot.item_id), lot.blocked
+        lot.status = "available"
+        self.lots.touch(lot)
+        if (units := before - lot.blocked) > 0:
+            self.post(level, "unhold", -units, by, held=-units, parts=[(lot, units)])
+            self.fill(lot.item_id)
+
+    def expire_lots(self) -> None:
+        """Whatever is past its date is held from now on."""
+        for item_id in sorted(self.lots.there.keys() & self.levels.keys()):
+            for lot in self.lots.of(item_id):
+                if lot.status == "available" and lot.past(self.lots.today):
+                    by = Reference("lot", str(lot.lot_id), CLOCK, f"sold until {lot.sell_by}")
+                    self.block(lot, "expired", by, "lot_expired")
+
+    # lots that are promised by name
+
+    def pin_claims(self) -> None:
+        """Every order that changed is promised the lots of what it holds, once it is confirmed."""
+        for claim in list(self.touched.values()):
+            if claim.kind == "order":
+                for line in claim.lines.values():
+                    if line.item_id in self.levels and (line.lots or line.held > 0):
+                        self._pin(claim, line)
+
+    def _pin(self, claim: Claim, line: Line) -> None:
+        promised = line.held if claim.status in ("confirmed", "closed") else 0
+        for lot in pin(self.lots.of(line.item_id), line.lots, promised):
+            self.lots.touch(lot)
+            self.telling(claim).repinned = True
+
+
+def _added(parts: Sequence[Part], lot: Lot, units: int) -> list[Part]:
+    """Units of one lot more, each lot once."""
+    others = [(other, number) for other, number in parts if other is not lot]
+    known = sum(number for other, number in parts if other is lot)
+    return [*others, (lot, known + units)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from services.inventory.domain.batches import decide_batch_questions
@@ -19,9 +20,11 @@ from services.inventory.domain.levels import Level, Reference
 from services.inventory.domain.lots import Lot
 from services.inventory.domain.orders import decide_questions
 from services.inventory.domain.shelf import Shelf
+from services.inventory.operations.lot_commands import recalls_of, tell_recalls
 from services.inventory.operations.shelves import House, Scope, load, save, with_lapsed
 from services.inventory.store import facts
 from services.inventory.store import levels as level_rows
+from services.inventory.store import lots as lot_rows
 from shared.runtime.transaction import Transaction
 
 
@@ -74,10 +77,10 @@ async def take_in(tx: Transaction, house: House, work: Work) -> None:
     questions, batch_questions = newest(work.order_questions), newest_of_batches(work.batch_questions)
     scope = _scope(work, questions, batch_questions)
     asked = {line.item_id for question in questions for line in question.lines}
+    scope.items |= {row["item_id"] for row in await _used_by(tx, work.completions)}
     shelf = await load(tx, house, await with_lapsed(tx, scope, asked))
     await _receive(tx, shelf, work.completions)
-    decide_shipments(shelf, work.shipments, await _counted(tx, work.shipments))
-    shelf.seen = {(fact.shipment_id, item_id): lots for fact in work.shipments for item_id, lots in fact.lots.items()}
+    decide_shipments(shelf, work.shipments, await _counted(tx, shelf, work.shipments))
     decide_short_picks(shelf, work.short_picks)
     decide_batch_questions(shelf, batch_questions)
     decide_questions(shelf, questions)
@@ -106,10 +109,17 @@ async def _first_heard(tx: Transaction, work: Work) -> Work:
     return work
 
 
-async def _counted(tx: Transaction, shipments: Sequence[Shipment]) -> dict[str, datetime]:
-    """When the items of these shipments were counted last; the items are locked, so nobody counts meanwhile."""
+async def _used_by(tx: Transaction, completions: Sequence[Completion]) -> list[Any]:
+    """The materials' lots of completed batches: whoever recalls one of them has locked its item."""
+    return await lot_rows.read_used(tx, [fact.batch_id for fact in completions]) if completions else []
+
+
+async def _counted(tx: Transaction, shelf: Shelf, shipments: Sequence[Shipment]) -> dict[str, datetime]:
+    """When the items and lots of these shipments were counted last; they are locked, so nobody counts meanwhile."""
     items = {item_id for shipment in shipments for item_id, _ in shipment.quantities}
-    return await facts.last_counted(tx, sorted(items)) if items else {}
+    seen = [(item_id, id) for shipment in shipments for item_id, lots in shipment.lots.items() for id, _ in lots]
+    lots = {str(lot.lot_id) for item_id, id in seen if (lot := shelf.lots.find(item_id, id)) is not None}
+    return await facts.last_counted(tx, sorted(items), sorted(lots)) if items else {}
 
 
 def _scope(work: Work, questions: Sequence[OrderQuestion], batch_questions: Sequence[BatchQuestion]) -> Scope:
@@ -149,17 +159,22 @@ def _scope_facts(scope: Scope, work: Work) -> None:
 
 async def _receive(tx: Transaction, shelf: Shelf, completions: Sequence[Completion]) -> None:
     known(shelf, (completion.item_id for completion in completions))
+    recalled = await recalls_of(tx, await _used_by(tx, completions))
     for completion in completions:
         if completion.quantity > 0:
             shelf.cause = completion.cause
-            shelf.births[completion.batch_id] = _lot_of(tx, completion, shelf.now)
             by = Reference("batch", completion.batch_id, "bottling", f"lot {completion.lot_code}")
-            shelf.arrive(completion.item_id, "batch_output", completion.quantity, by)
+            lot = _lot_of(tx, completion, shelf.level(completion.item_id), shelf.now)
+            recall = recalled.get(completion.batch_id)
+            lot.status = "available" if recall is None else "recalled"
+            shelf.bring(lot, "batch_output", completion.quantity, by)
+            if recall is not None:
+                await tell_recalls(tx, shelf, [lot], recall)
     costs = [(fact.item_id, fact.quantity, fact.cost) for fact in completions if fact.quantity > 0]
     await level_rows.add_costs(tx, costs)
 
 
-def _lot_of(tx: Transaction, fact: Completion, now: datetime) -> Lot:
+def _lot_of(tx: Transaction, fact: Completion, level: Level, now: datetime) -> Lot:
     return Lot(
         tx.new_id(),
         fact.item_id,
@@ -171,6 +186,7 @@ def _lot_of(tx: Transaction, fact: Completion, now: datetime) -> Lot:
         total_cost=fact.cost,
         produced_on=fact.produced_on,
         expires_on=fact.expires_on,
+        sell_by=level.sell_by(fact.expires_on),
     )
 
 

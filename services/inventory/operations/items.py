@@ -9,6 +9,7 @@ from services.inventory.domain.levels import ItemKind, Level
 from services.inventory.operations.needs import tell_needs
 from services.inventory.operations.shelves import tell_alerts
 from services.inventory.store import levels as level_rows
+from services.inventory.store import lots as lot_rows
 from shared.contracts.inventory import ItemChanged
 from shared.runtime.transaction import Transaction
 
@@ -26,6 +27,7 @@ class Item:
     reorder_point: int
     reorder_quantity: int | None
     lead_days: int
+    min_life_days: int
     alternatives: tuple[str, ...]
 
     @property
@@ -39,6 +41,7 @@ class Item:
             self.reorder_point,
             self.reorder_quantity,
             self.lead_days,
+            self.min_life_days,
             list(self.alternatives),
         )
 
@@ -151,11 +154,13 @@ async def _change(tx: Transaction, item: Item, level: Level) -> int:
     """Writes the item, and gives the level that was loaded of it what concerns it, and the next version."""
     now = await tx.clock()
     await level_rows.update_item(tx, item.id, item.values, now)
+    if item.min_life_days != level.min_life_days:
+        await lot_rows.sell_until(tx, item.id, item.min_life_days)
     level.version = await level_rows.bump_stock(tx, item.id)
     _tell(tx, item, level.version, now)
     await level_rows.note_changes(tx, [item.id])
     level.active, level.min_stock_level, level.reorder_point = item.active, item.min_stock_level, item.reorder_point
-    level.reorder_quantity = item.reorder_quantity
+    level.reorder_quantity, level.min_life_days = item.reorder_quantity, item.min_life_days
     await _alert(tx, [level], now)
     level.alerted, level.needed = level.alerts, level.need
     return level.version
@@ -173,6 +178,7 @@ def item_of(row: Any) -> Item:
         row["reorder_point"],
         row["reorder_quantity"],
         row["lead_days"],
+        row["min_life_days"],
         tuple(row["alternatives"]),
     )
 

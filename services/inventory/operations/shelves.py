@@ -9,13 +9,15 @@ from uuid import UUID
 
 from services.inventory.domain.claims import QueueKey
 from services.inventory.domain.levels import Entry, Level
+from services.inventory.domain.lots import Lots
 from services.inventory.domain.shelf import Shelf, Terms
-from services.inventory.operations.lots import write_entries
+from services.inventory.operations.lots import new_ids, write_entries
 from services.inventory.operations.needs import tell_needs
 from services.inventory.operations.telling import tell
 from services.inventory.store import alerts
 from services.inventory.store import claims as claim_rows
 from services.inventory.store import levels as level_rows
+from services.inventory.store import lots as lot_rows
 from shared.runtime.transaction import Transaction
 
 FILLED_LINES_MAX: Final = 500
@@ -23,6 +25,9 @@ FILLED_LINES_MAX: Final = 500
 
 LAPSED_CLAIMS_MAX: Final = 500
 """Lapsed holds that one transaction ends."""
+
+REPINNED_CLAIMS_MAX: Final = 500
+"""Orders that one transaction promises other lots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ class Scope:
 
     `freeing`: items of which it may free or add units. `leaving`: units that leave, by claim ("" = nobody's) and item;
     what a batch was issued has left before.
-    `lapsing`: the items of lapsed holds that may end in it, by claim.
+    `lapsing`: the items of lapsed holds that may end in it, by claim. `lots`: those that it is about, with units or
+    without; `blocking`: those of them that may be held. `repinning`: items of which orders are to be promised other
+    lots.
     """
 
     items: set[str] = field(default_factory=set)
@@ -48,6 +55,9 @@ class Scope:
     leaving: dict[tuple[str, str], int] = field(default_factory=dict)
     batches: set[str] = field(default_factory=set)
     lapsing: dict[str, list[str]] = field(default_factory=dict)
+    lots: set[UUID] = field(default_factory=set)
+    blocking: set[UUID] = field(default_factory=set)
+    repinning: set[str] = field(default_factory=set)
 
     def leave(self, claim_id: str, item_id: str, quantity: int) -> None:
         self.items.add(item_id)
@@ -58,13 +68,39 @@ async def load(tx: Transaction, house: House, scope: Scope) -> Shelf:
     """Locks the items by id, then every claim that may change by id; only then asks for the time."""
     lapsing = {item_id for items in scope.lapsing.values() for item_id in items}
     levels = await level_rows.lock_stock(tx, scope.items | lapsing)
+    lots = await _read_lots(tx, levels, scope)
     claim_ids = scope.claims | set(scope.lapsing)
     queue, horizons = await _read_queues(tx, levels, scope.freeing | lapsing)
-    holders = await _read_holders(tx, levels, scope)
-    claims, now = await claim_rows.lock_claims(tx, claim_ids | queue | holders)
-    shelf = Shelf(now, house.terms, levels, claims, horizons)
+    holders = await _read_holders(tx, levels, scope, _blocking(lots, scope.blocking))
+    pinned = await _read_pinned(tx, lots, scope.repinning)
+    claims, now = await claim_rows.lock_claims(tx, claim_ids | queue | holders | pinned)
+    shelf = Shelf(now, house.terms, levels, claims, horizons, lots=lots)
     shelf.loaded = {(claim.id, line.item_id): line.values for claim in claims.values() for line in claim.lines.values()}
+    shelf.expire_lots()
     return shelf
+
+
+async def _read_lots(tx: Transaction, levels: Mapping[str, Level], scope: Scope) -> Lots:
+    issued = await lot_rows.read_issued(tx, sorted(scope.batches)) if scope.batches else {}
+    named = scope.lots.union(lot_id for used in issued.values() for lot_id, _ in used)
+    lots = await lot_rows.read_lots(tx, list(levels), named)
+    lots.issued, lots.new_ids = issued, new_ids(tx)
+    return lots
+
+
+def _blocking(lots: Lots, asked: set[UUID]) -> Counter[str]:
+    """Units by item that will be held: of lots past their date, and of those that are asked to be."""
+    units: Counter[str] = Counter()
+    for of_item in lots.there.values():
+        for lot in of_item:
+            units[lot.item_id] += lot.free if lot.past(lots.today) or lot.lot_id in asked else 0
+    return units
+
+
+async def _read_pinned(tx: Transaction, lots: Lots, items: set[str]) -> set[str]:
+    """Whose lots, promised by name, are not to be had."""
+    short = [lot.lot_id for item_id in items for lot in lots.there.get(item_id, ()) if lot.overpinned]
+    return set(await lot_rows.find_pinned(tx, sorted(items), short, REPINNED_CLAIMS_MAX)) if short else set()
 
 
 async def _read_queues(
@@ -81,19 +117,17 @@ async def _read_queues(
     return claim_ids, {**unread, **cut}
 
 
-async def _read_holders(tx: Transaction, levels: Mapping[str, Level], scope: Scope) -> set[str]:
+async def _read_holders(tx: Transaction, levels: Mapping[str, Level], scope: Scope, blocking: Counter[str]) -> set[str]:
     """Whose holds may have to give; nobody's, as long as what leaves is held by its own claim or available."""
-    if not scope.leaving:
-        return set()
-    own = {
-        (claim_id, line.item_id): line.held + (line.issued if claim_id in scope.batches else 0)
-        for claim_id, line in await claim_rows.read_lines(tx, sorted(scope.claims))
-    }
-    unheld: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    for (claim_id, item_id), quantity in scope.leaving.items():
-        unheld[item_id] += max(0, quantity - own.get((claim_id, item_id), 0))
-        total[item_id] += quantity
+    unheld, total = Counter(blocking), Counter(blocking)
+    if scope.leaving:
+        own = {
+            (claim_id, line.item_id): line.held + (line.issued if claim_id in scope.batches else 0)
+            for claim_id, line in await claim_rows.read_lines(tx, sorted(scope.claims))
+        }
+        for (claim_id, item_id), quantity in scope.leaving.items():
+            unheld[item_id] += max(0, quantity - own.get((claim_id, item_id), 0))
+            total[item_id] += quantity
     wanted = {id: total[id] for id, needed in unheld.items() if id in levels and needed > levels[id].available}
     return await claim_rows.read_holders(tx, wanted) if wanted else set()
 
@@ -101,6 +135,9 @@ async def _read_holders(tx: Transaction, levels: Mapping[str, Level], scope: Sco
 async def save(tx: Transaction, house: House, shelf: Shelf) -> None:
     """Writes what moved, one statement a table, and tells those whom it concerns."""
     shelf.date_batches()
+    shelf.pin_claims()
+    shelf.charge()
+    await write_entries(tx, shelf)
     await save_levels(tx, shelf)
     await tell(tx, house.currency, shelf)
     touched = sorted(shelf.touched.values(), key=lambda claim: claim.id)
@@ -122,8 +159,6 @@ async def save_levels(tx: Transaction, shelf: Shelf) -> None:
     for level in moved:
         level.version += level.item_id not in posted
     await level_rows.update_stock(tx, moved)
-    if shelf.entries:
-        await write_entries(tx, shelf)
     await tell_needs(tx, moved, await tell_alerts(tx, moved, shelf.entries, shelf.now), shelf.now)
     due = [item_id for item_id in shelf.horizons if (level := shelf.levels[item_id]).available > 0 and level.queued > 0]
     if due:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.inventory.domain.claims import Claim, Line
 from services.inventory.domain.levels import Level
+from services.inventory.domain.lots import NEVER
 from services.inventory.domain.promises import Incoming, promise
 from services.inventory.domain.shelf import Deduction, Shelf, Telling
 from services.inventory.store import facts
@@ -15,6 +17,13 @@ from services.inventory.store import lots as lot_rows
 from shared.contracts import inventory as told
 from shared.contracts.values import LotQuantity, Money
 from shared.runtime.transaction import Transaction
+
+
+class LotName(NamedTuple):
+    """What is written on a lot."""
+
+    lot_code: str
+    expires_on: date | None
 
 
 @dataclass(slots=True)
@@ -26,6 +35,7 @@ class Catalogue:
     alternatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
     others: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     incoming: dict[str, list[Incoming]] = field(default_factory=dict)
+    lots: dict[UUID, LotName] = field(default_factory=dict)
 
 
 async def tell(tx: Transaction, currency: str, shelf: Shelf) -> None:
@@ -33,7 +43,7 @@ async def tell(tx: Transaction, currency: str, shelf: Shelf) -> None:
     claims = [shelf.claims[claim_id] for claim_id in shelf.tellings]
     catalogue = await _catalogue(tx, shelf, claims)
     batches = [claim.id for claim in claims if claim.kind == "batch" and claim.status in ("issued", "settled")]
-    used = await lot_rows.read_used(tx, batches) if batches else {}
+    used = _by_material(await lot_rows.read_used(tx, batches)) if batches else {}
     for claim in claims:
         telling = shelf.tellings[claim.id]
         if claim.kind == "batch":
@@ -42,7 +52,25 @@ async def tell(tx: Transaction, currency: str, shelf: Shelf) -> None:
             _tell_order(tx, claim, telling, _Stock(shelf, claim, catalogue))
 
 
-async def _catalogue(tx: Transaction, shelf: Shelf, claims: Iterable[Claim]) -> Catalogue:
+def _by_material(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        found.setdefault((row["reference_id"], row["item_id"]), []).append(row)
+    return found
+
+
+async def _know_lots(tx: Transaction, catalogue: Catalogue, shelf: Shelf, claims: Iterable[Claim]) -> None:
+    """What the lots of these claims are called; those that are all gone were not loaded."""
+    wanted = {lot_id for claim in claims for line in claim.lines.values() for lot_id in line.lots}
+    if not wanted:
+        return
+    there = {lot.lot_id: LotName(lot.lot_code, lot.expires_on) for lots in shelf.lots.there.values() for lot in lots}
+    gone = sorted(wanted - there.keys())
+    rows = await lot_rows.read_named(tx, gone) if gone else []
+    catalogue.lots = there | {row["lot_id"]: LotName(row["lot_code"], row["expires_on"]) for row in rows}
+
+
+async def _catalogue(tx: Transaction, shelf: Shelf, claims: Sequence[Claim]) -> Catalogue:
     catalogue = Catalogue()
     short: set[str] = set()
     needed: set[str] = set()
@@ -60,6 +88,7 @@ async def _catalogue(tx: Transaction, shelf: Shelf, claims: Iterable[Claim]) -> 
             _know(catalogue, item["id"], item["name"], item["lead_days"], tuple(item["alternatives"]))
     if short:
         await _know_more(tx, catalogue, shelf.levels, sorted(short))
+    await _know_lots(tx, catalogue, shelf, claims)
     return catalogue
 
 
@@ -123,8 +152,16 @@ class _Stock:
             deducted=line.deducted,
             cancelled=line.cancelled,
             short=line.short,
+            lots=self._lots(line),
             shortage=shortage,
         )
+
+    def _lots(self, line: Line) -> tuple[LotQuantity, ...]:
+        """What the line is promised by name, and got; first expired first."""
+        known = self.catalogue.lots
+        shares = [(lot_id, share.pinned + share.gone) for lot_id, share in line.lots.items() if lot_id in known]
+        shares.sort(key=lambda share: (known[share[0]].expires_on or NEVER, share[0]))
+        return tuple(_units_of(lot_id, known[lot_id], units) for lot_id, units in shares)
 
     def _shortage(self, item_id: str, available: int, requested: int) -> told.Shortage:
         if item_id not in self.catalogue.names:
@@ -174,19 +211,19 @@ def _tell_order(tx: Transaction, claim: Claim, telling: Telling, stock: _Stock) 
         tx.publish(told.StockReserved(**stock.next(), reason=reason), version=claim.version, cause=cause)
     elif telling.dated and telling.answers is None and telling.taken is None and not telling.expired:
         tx.publish(told.StockBackordered(**stock.next(), reason="date_changed"), version=claim.version, cause=cause)
+    elif telling.repinned and claim.status == "confirmed" and not telling.tells:
+        tx.publish(told.StockConfirmed(**stock.next(), reason="lots_changed"), version=claim.version, cause=cause)
 
 
 def _deducted_line(shelf: Shelf, deduction: Deduction, item_id: str, quantity: int) -> told.DeductedLine:
-    lots = [
-        LotQuantity(
-            lot_id=str(lot.lot_id),
-            lot_code=lot.lot_code,
-            expires_on=lot.expires_on and lot.expires_on.isoformat(),
-            quantity=units,
-        )
-        for lot, units in shelf.lots_of(deduction.shipment_id, item_id)
-    ]
+    left = shelf.lots_of(deduction.shipment_id, item_id)
+    lots = [_units_of(lot.lot_id, LotName(lot.lot_code, lot.expires_on), units) for lot, units in left]
     return told.DeductedLine(product_id=item_id, quantity=quantity, lots=tuple(lots))
+
+
+def _units_of(lot_id: UUID, lot: LotName, units: int) -> LotQuantity:
+    expires_on = None if lot.expires_on is None else lot.expires_on.isoformat()
+    return LotQuantity(lot_id=str(lot_id), lot_code=lot.lot_code, expires_on=expires_on, quantity=units)
 
 
 def _answer(claim: Claim, telling: Telling, stock: _Stock) -> told.StockSnapshot:

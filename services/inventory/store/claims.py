@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, Refusal, Refused
+from services.inventory.domain.lots import Share, Shares
 from shared.runtime.transaction import Transaction
 
 # The time is taken once every row is locked, which is when all of them are counted.
@@ -24,7 +26,7 @@ FROM (SELECT count(*) FROM locked) AS all_of_them LEFT JOIN locked ON true
 """
 
 READ_LINES = """
-SELECT claim_id::text, item_id, want, held, backordered, deducted, cancelled, short, returned, cost, kept
+SELECT claim_id::text, item_id, want, held, backordered, deducted, cancelled, short, returned, cost, kept, lots::text
 FROM reservations
 WHERE claim_id = ANY($1::uuid[])
 ORDER BY claim_id, item_id
@@ -62,7 +64,18 @@ def _claim(row: Any) -> Claim:
 
 
 def _line(row: Any) -> Line:
-    return Line(*tuple(row)[1:])
+    _, *values, lots = row
+    line = Line(*values)
+    line.lots = _shares(lots)
+    return line
+
+
+def _shares(text: str | None) -> Shares:
+    return {} if text is None else {UUID(lot_id): Share(*units) for lot_id, *units in json.loads(text)}
+
+
+def _shares_text(shares: Shares) -> str | None:
+    return json.dumps([(str(id), share.pinned, share.gone) for id, share in shares.items()]) if shares else None
 
 
 def _refusal(text: str | None) -> Refusal | None:
@@ -92,22 +105,22 @@ WITH heads AS (
         asked = EXCLUDED.asked, version = EXCLUDED.version, refusal = EXCLUDED.refusal
 )
 INSERT INTO reservations (claim_id, item_id, want, held, backordered, deducted, cancelled, short, returned, cost,
-                          kept, priority, protected, accepted_at)
+                          kept, lots, priority, protected, accepted_at)
 SELECT *
 FROM unnest($12::uuid[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[],
-            $19::bigint[], $20::bigint[], $21::numeric[], $22::boolean[], $23::smallint[], $24::boolean[],
-            $25::timestamptz[])
+            $19::bigint[], $20::bigint[], $21::numeric[], $22::boolean[], $23::jsonb[], $24::smallint[], $25::boolean[],
+            $26::timestamptz[])
 ON CONFLICT (claim_id, item_id) DO UPDATE
 SET want = EXCLUDED.want, held = EXCLUDED.held, backordered = EXCLUDED.backordered, deducted = EXCLUDED.deducted,
     cancelled = EXCLUDED.cancelled, short = EXCLUDED.short, returned = EXCLUDED.returned, cost = EXCLUDED.cost,
-    kept = EXCLUDED.kept, priority = EXCLUDED.priority, protected = EXCLUDED.protected,
+    kept = EXCLUDED.kept, lots = EXCLUDED.lots, priority = EXCLUDED.priority, protected = EXCLUDED.protected,
     accepted_at = EXCLUDED.accepted_at
 """
 
 
 async def save_claims(tx: Transaction, claims: Sequence[Claim], lines: Sequence[tuple[Claim, Line]]) -> None:
     """Writes claims and those of their lines that changed; claims of the same id are locked, or new."""
-    await tx.execute(SAVE_CLAIMS, *_columns(map(_head_row, claims), 11), *_columns(map(_line_row, lines), 14))
+    await tx.execute(SAVE_CLAIMS, *_columns(map(_head_row, claims), 11), *_columns(map(_line_row, lines), 15))
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -132,7 +145,9 @@ def _head_row(claim: Claim) -> tuple[Any, ...]:
 
 def _line_row(row: tuple[Claim, Line]) -> tuple[Any, ...]:
     claim, line = row
-    return (claim.id, line.item_id, *line.values, claim.priority, claim.protected, claim.accepted_at)
+    *values, _ = line.values
+    lots = _shares_text(line.lots)
+    return (claim.id, line.item_id, *values, lots, claim.priority, claim.protected, claim.accepted_at)
 
 
 # The time of a statement, unlike the clock, is where an index may be entered: what has not lapsed is not looked at. The

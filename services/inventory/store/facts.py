@@ -106,32 +106,42 @@ async def insert_receipts(tx: Transaction, receipts: Sequence[tuple[Any, ...]], 
 
 
 INSERT_COUNT = """
-INSERT INTO counts (count_id, item_id, expected, counted, version, reason, actor, at, counted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO counts (count_id, item_id, expected, counted, version, reason, actor, at, counted_at, lot_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 
 
 async def insert_count(tx: Transaction, count_id: UUID, row: tuple[Any, ...]) -> None:
-    """`row` in the order of the columns from `item_id` to `counted_at`."""
+    """`row` in the order of the columns from `item_id` to `lot_id`."""
     await tx.execute(INSERT_COUNT, count_id, *row)
 
 
 LAST_COUNTED = """
-SELECT asked.item_id, last.counted_at
+SELECT asked.item_id AS counted, last.counted_at
 FROM unnest($1::text[]) AS asked (item_id)
 CROSS JOIN LATERAL (
     SELECT coalesce(counted_at, at) AS counted_at
     FROM counts
-    WHERE counts.item_id = asked.item_id
+    WHERE counts.item_id = asked.item_id AND counts.lot_id IS NULL
+    ORDER BY coalesce(counted_at, at) DESC
+    LIMIT 1
+) AS last
+UNION ALL
+SELECT asked.lot_id::text, last.counted_at
+FROM unnest($2::uuid[]) AS asked (lot_id)
+CROSS JOIN LATERAL (
+    SELECT coalesce(counted_at, at) AS counted_at
+    FROM counts
+    WHERE counts.lot_id = asked.lot_id
     ORDER BY coalesce(counted_at, at) DESC
     LIMIT 1
 ) AS last
 """
 
 
-async def last_counted(tx: Transaction, item_ids: Sequence[str]) -> dict[str, datetime]:
-    """When each of these items was counted last, of those that ever were."""
-    return {row["item_id"]: row["counted_at"] for row in await tx.fetch(LAST_COUNTED, item_ids)}
+async def last_counted(tx: Transaction, item_ids: Sequence[str], lot_ids: Sequence[str] = ()) -> dict[str, datetime]:
+    """When each of these items, and each of these lots by itself, was counted last, of those that ever were."""
+    return {row["counted"]: row["counted_at"] for row in await tx.fetch(LAST_COUNTED, item_ids, lot_ids)}
 
 
 KNOWN_RECEIPTS = "SELECT receipt_id FROM receipts WHERE receipt_id = ANY($1::uuid[])"

@@ -19,7 +19,8 @@ FOR UPDATE
 
 READ_ITEMS = """
 SELECT items.id, items.kind, items.name, items.unit, items.active, items.min_stock_level, items.reorder_point,
-       items.reorder_quantity, items.lead_days, items.alternatives, item_costs.quantity AS received, item_costs.value
+       items.reorder_quantity, items.lead_days, items.alternatives, items.min_life_days,
+       item_costs.quantity AS received, item_costs.value
 FROM items
 LEFT JOIN item_costs ON item_costs.item_id = items.id
 WHERE items.id = ANY($1::text[])
@@ -58,6 +59,7 @@ def _level(stock: Any, item: Any) -> Level:
         lead_days=item["lead_days"],
         reorder_quantity=item["reorder_quantity"],
         alternatives=tuple(item["alternatives"]),
+        min_life_days=item["min_life_days"],
         received=item["received"] or 0,
         value=item["value"] or Decimal(0),
     )
@@ -136,13 +138,13 @@ async def take_fills_due(tx: Transaction) -> list[str]:
 INSERT_ITEMS = """
 WITH made AS (
     INSERT INTO items (id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
-                       alternatives, created_at, updated_at)
-    SELECT id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
-           ARRAY(SELECT jsonb_array_elements_text(alternatives::jsonb)), $11, $11
+                       min_life_days, alternatives, created_at, updated_at)
+    SELECT id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days, min_life_days,
+           ARRAY(SELECT jsonb_array_elements_text(alternatives::jsonb)), $12, $12
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::integer[], $10::text[])
+                $8::bigint[], $9::integer[], $10::integer[], $11::text[])
          AS new (id, kind, name, unit, active, min_stock_level, reorder_point, reorder_quantity, lead_days,
-                 alternatives)
+                 min_life_days, alternatives)
     ORDER BY id
     ON CONFLICT (id) DO NOTHING
     RETURNING id
@@ -161,7 +163,7 @@ async def insert_items(tx: Transaction, rows: Sequence[Sequence[Any]], now: date
 UPDATE_ITEM = """
 UPDATE items
 SET name = $2, unit = $3, active = $4, min_stock_level = $5, reorder_point = $6, reorder_quantity = $7,
-    lead_days = $8, alternatives = $9, updated_at = $10
+    lead_days = $8, min_life_days = $9, alternatives = $10, updated_at = $11
 WHERE id = $1
 """
 

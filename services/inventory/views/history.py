@@ -87,7 +87,7 @@ READ_SUMS_OF_ALL = """
 SELECT stock.item_id, stock.current, stock.reserved, stock.held,
        coalesce(entries.current, 0)::bigint AS ledger_current, coalesce(entries.held, 0)::bigint AS ledger_held,
        coalesce(holds.held, 0)::bigint AS reservations_held, coalesce(there.units, 0)::bigint AS lots,
-       clock_timestamp() AS as_of
+       coalesce(there.blocked, 0)::bigint AS lots_blocked, clock_timestamp() AS as_of
 FROM stock
 LEFT JOIN (
     SELECT moved.item_id, sum(moved.current) AS current, sum(moved.held) AS held
@@ -104,7 +104,11 @@ LEFT JOIN (
     SELECT item_id, sum(held) AS held FROM reservations WHERE held > 0 GROUP BY item_id
 ) AS holds ON holds.item_id = stock.item_id
 LEFT JOIN (
-    SELECT item_id, sum(quantity) AS units FROM lots WHERE NOT spent GROUP BY item_id
+    SELECT item_id, sum(quantity) AS units,
+           sum(CASE WHEN status = 'available' THEN pending ELSE quantity END) AS blocked
+    FROM lots
+    WHERE NOT spent
+    GROUP BY item_id
 ) AS there ON there.item_id = stock.item_id
 ORDER BY stock.item_id
 """
@@ -121,7 +125,7 @@ async def reconcile(connection: Any) -> dict[str, Any]:
 
 
 def _deviations(row: Any) -> list[dict[str, Any]]:
-    sums = Sums(row["ledger_current"], row["ledger_held"], row["reservations_held"], row["lots"])
+    sums = Sums(row["ledger_current"], row["ledger_held"], row["reservations_held"], row["lots"], row["lots_blocked"])
     found = []
     for deviation in deviations(row["item_id"], row["current"], row["reserved"], row["held"], sums):
         told = asdict(deviation)

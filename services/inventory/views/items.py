@@ -8,7 +8,8 @@ from services.inventory.domain.levels import suggested_quantity
 
 READ_ITEM = """
 SELECT items.id, items.kind, items.name, items.unit, items.active, items.min_stock_level, items.reorder_point,
-       items.reorder_quantity, items.lead_days, items.alternatives, items.created_at, items.updated_at,
+       items.reorder_quantity, items.lead_days, items.min_life_days, items.alternatives, items.created_at,
+       items.updated_at,
        stock.current, stock.reserved, stock.held, stock.available, stock.queued, stock.version,
        coalesce(incoming.quantity, 0)::bigint AS incoming, clock_timestamp() AS as_of
 FROM items
@@ -28,7 +29,8 @@ async def item_by_id(connection: Any, kind: str, item_id: str) -> dict[str, Any]
 
 READ_ITEMS_PAGE = """
 SELECT items.id, items.kind, items.name, items.unit, items.active, items.min_stock_level, items.reorder_point,
-       items.reorder_quantity, items.lead_days, items.alternatives, items.created_at, items.updated_at,
+       items.reorder_quantity, items.lead_days, items.min_life_days, items.alternatives, items.created_at,
+       items.updated_at,
        stock.current, stock.reserved, stock.held, stock.available, stock.queued, stock.version,
        coalesce(incoming.quantity, 0)::bigint AS incoming, clock_timestamp() AS as_of
 FROM items
@@ -105,6 +107,7 @@ def item_body(row: Any) -> dict[str, Any]:
         **stock_body(row),
         "reorder_quantity": row["reorder_quantity"],
         "lead_days": row["lead_days"],
+        "min_life_days": row["min_life_days"],
         "alternatives": list(row["alternatives"]),
         "active": row["active"],
         "created_at": row["created_at"],

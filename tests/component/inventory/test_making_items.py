@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.inventory.operations.items import AlreadyExists, Item, make_items
 from tests.component.inventory.warehouse import Warehouse
 
-MADE = Item("B", "product", "The B", "pcs", True, 0, 0, None, 14, ())
+MADE = Item("B", "product", "The B", "pcs", True, 0, 0, None, 14, 0, ())
 
 
 async def test_a_group_of_items_is_made_at_once_and_each_has_its_own_answer(warehouse: Warehouse) -> None:

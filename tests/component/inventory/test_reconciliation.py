@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from deploy.local.home import ROOT
-from services.inventory.domain.deviations import Check
+from services.inventory.domain.deviations import OF_LOTS, Check
 from services.inventory.operations.reconciliation import Correction, correct
 from services.inventory.views import history
 from shared.runtime.clock import new_id
@@ -25,9 +25,11 @@ WRONG: list[tuple[str, Check, int, int, str, int]] = [
     ("UPDATE reservations SET held = 1, cancelled = 1", "reserved_holds", 1, 2, "release", -1),
     ("UPDATE lots SET quantity = 7", "current_lots", 7, 10, "adjust", 3),
     ("UPDATE lots SET quantity = 14", "current_lots", 14, 10, "adjust", -4),
-    ("UPDATE lots SET quantity = 0, spent = true", "current_lots", 0, 10, "adjust", 10),
-    ("UPDATE stock SET held = 4", "held_lots", 1, 4, "hold", 3),
-    ("UPDATE stock SET held = 0", "held_lots", 1, 0, "unhold", -1),
+    ("UPDATE lots SET quantity = 0, pending = 0, spent = true", "current_lots", 0, 10, "adjust", 10),
+    ("UPDATE stock SET held = 4", "held_ledger", 1, 4, "hold", 3),
+    ("UPDATE stock SET held = 0", "held_ledger", 1, 0, "unhold", -1),
+    ("UPDATE lots SET pending = 3", "held_lots", 3, 1, "unhold", -2),
+    ("UPDATE lots SET pending = 0", "held_lots", 0, 1, "hold", 1),
 ]
 
 
@@ -61,20 +63,22 @@ async def test_a_deviation_is_named_and_its_correction_applies_once(
     async with warehouse.database.transaction() as tx:
         await tx.execute(statement)
     [deviation, *more] = await _found(warehouse)
-    assert [other["check"] for other in more] == (["current_lots"] if check == "current_ledger" else [])
+    also = {"current_ledger": ["current_lots"], "held_ledger": ["held_lots"]}.get(check, [])
+    also = ["held_lots"] if statement.startswith("UPDATE lots SET quantity = 0") else also
+    assert [other["check"] for other in more] == also
     proposal = deviation["proposal"]
     told = (deviation["check"], deviation["expected"], deviation["actual"], proposal["type"], proposal["quantity"])
     assert told == (check, expected, actual, type, quantity)
     entries = await warehouse.entries("P")
     assert await _correct(warehouse, check, quantity + 1) is None
     assert await warehouse.entries("P") == entries
-    after = entries if check == "current_lots" else [*entries, f"{type} {quantity:+}"]
+    after = entries if check in OF_LOTS else [*entries, f"{type} {quantity:+}"]
     assert await _correct(warehouse, check, quantity) is not None
     assert await warehouse.entries("P") == after
     assert await _correct(warehouse, check, quantity) is None
     assert await warehouse.entries("P") == after
     for other in more:
-        assert await _correct(warehouse, "current_lots", other["proposal"]["quantity"]) is not None
+        assert await _correct(warehouse, other["check"], other["proposal"]["quantity"]) is not None
     assert await _found(warehouse) == []
 
 

@@ -78,6 +78,7 @@ class Warehouse:
             fields.get("reorder_point", 0),
             None,
             fields.get("lead_days", 14),
+            fields.get("min_life_days", 0),
             fields.get("alternatives", ()),
         )
         async with self.database.transaction() as tx:

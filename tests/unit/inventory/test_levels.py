@@ -41,10 +41,10 @@ def test_units_cost_the_average_of_all_receipts() -> None:
 
 
 def drifted() -> tuple[Level, Sums]:
-    """Stock that books one unit more, promises one less, blocks one less than its rows, and has two more in lots."""
+    """Stock that books one unit more, promises one less, blocks one less than its rows, and has two more in lots, of which two more are blocked."""
     found = level("rose", 9)
     found.reserved, found.held = 2, 1
-    return found, Sums(current=8, held=2, reserved=3, lots=11)
+    return found, Sums(current=8, held=2, reserved=3, lots=11, blocked=3)
 
 
 def test_every_deviation_is_found_with_the_entry_that_mends_it() -> None:
@@ -53,15 +53,16 @@ def test_every_deviation_is_found_with_the_entry_that_mends_it() -> None:
         ("current_ledger", "adjust", 1),
         ("current_lots", "adjust", -2),
         ("reserved_holds", "reserve", 1),
-        ("held_lots", "unhold", -1),
+        ("held_ledger", "unhold", -1),
+        ("held_lots", "unhold", -2),
     ]
-    assert deviations("rose", 9, 2, 1, Sums(9, 1, 2, 9)) == []
-    assert [one.type for one in deviations("rose", 9, 2, 1, Sums(9, 0, 1, 9))] == ["release", "hold"]
+    assert deviations("rose", 9, 2, 1, Sums(9, 1, 2, 9, 1)) == []
+    assert [one.type for one in deviations("rose", 9, 2, 1, Sums(9, 0, 1, 9, 0))] == ["release", "hold", "hold"]
 
 
 @pytest.mark.parametrize(
     ("check", "quantity", "ends"),
-    [("current_ledger", 1, (9, 2, 1)), ("reserved_holds", 1, (9, 3, 1)), ("held_lots", -1, (9, 2, 1))],
+    [("current_ledger", 1, (9, 2, 1)), ("reserved_holds", 1, (9, 3, 1)), ("held_ledger", -1, (9, 2, 1))],
 )
 def test_a_correction_keeps_the_level_in_force_and_only_promises_move(
     check: Check, quantity: int, ends: tuple[int, int, int]
@@ -75,5 +76,5 @@ def test_a_correction_keeps_the_level_in_force_and_only_promises_move(
 def test_no_correction_is_made_that_was_not_proposed_or_has_no_room() -> None:
     found, sums = drifted()
     assert correcting_entry(found, sums, "current_ledger", 2, BY) is None
-    assert correcting_entry(found, Sums(9, 1, 10, 9), "reserved_holds", 8, BY) is None
+    assert correcting_entry(found, Sums(9, 1, 10, 9, 1), "reserved_holds", 8, BY) is None
     assert (found.current, found.reserved, found.held, found.version) == (9, 2, 1, 0)

@@ -1,9 +1,11 @@
 """A warehouse in memory, for dialogues: what neighbours ask and what happens, each as one short call."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
+from uuid import UUID
 
 from services.inventory.domain.batches import decide_batch_question
 from services.inventory.domain.claims import Asked, BatchQuestion, Claim, Need, OrderQuestion
@@ -17,6 +19,7 @@ from services.inventory.domain.facts import (
     decide_short_picks,
 )
 from services.inventory.domain.levels import Level, Reference
+from services.inventory.domain.lots import Lot, Lots
 from services.inventory.domain.orders import decide_question
 from services.inventory.domain.shelf import Shelf, Telling, Terms
 
@@ -26,12 +29,14 @@ BY = Reference("test", "t", "ann")
 
 
 class Warehouse:
-    """Levels and claims; every call is one transaction, whose shelf is kept."""
+    """Levels, claims and lots; every call is one transaction, whose shelf is kept."""
 
     def __init__(self, **stock: int) -> None:
         self.now = START
         self.levels = {item_id: level(item_id, units) for item_id, units in stock.items()}
         self.claims: dict[str, Claim] = {}
+        self.lots: dict[str, list[Lot]] = {}
+        self.lot_ids = (UUID(int=number) for number in count(1))
         self.shelf = Shelf(START, TERMS, self.levels, self.claims)
 
     def asks(self, order_id: str, version: int, *lines: Asked, type: Any = "created", **terms: Any) -> Telling | None:
@@ -51,12 +56,16 @@ class Warehouse:
         question = BatchQuestion("b", version, f"batch.{type}", START, found)  # type: ignore[arg-type]
         return self._do("b", lambda shelf: decide_batch_question(shelf, question))
 
-    def ships(self, order_id: str, **units: int) -> Telling | None:
-        shipment = Shipment("s", order_id, tuple(units.items()), START)
+    def ships(self, order_id: str, *seen: tuple[str, int], **units: int) -> Telling | None:
+        """`seen`: lots of the (only) product that the floor saw leave."""
+        lots = {item_id: seen for item_id in units} if seen else {}
+        shipment = Shipment("s", order_id, tuple(units.items()), START, lots=lots)
         return self._do(order_id, lambda shelf: decide_shipments(shelf, [shipment]))
 
-    def misses(self, order_id: str, item_id: str, quantity: int, reason: Any = "missing") -> Telling | None:
-        pick = ShortPick("p", order_id, (Short(item_id, quantity, reason),))
+    def misses(
+        self, order_id: str, item_id: str, quantity: int, reason: Any = "missing", lot: str | None = None
+    ) -> Telling | None:
+        pick = ShortPick("p", order_id, (Short(item_id, quantity, reason, lot),))
         return self._do(order_id, lambda shelf: decide_short_picks(shelf, [pick]))
 
     def counts(self, item_id: str, counted: int, books: tuple[int, int] | None = None) -> None:
@@ -70,9 +79,44 @@ class Warehouse:
         self.now += timedelta(**time)
 
     def _do(self, claim_id: str, decide: Callable[[Shelf], None]) -> Telling | None:
-        self.shelf = Shelf(self.now, TERMS, self.levels, self.claims)
+        lots = Lots(self.lots, self.now.date(), new_ids=self.lot_ids)
+        self.shelf = Shelf(self.now, TERMS, self.levels, self.claims, lots=lots)
+        self.shelf.expire_lots()
         decide(self.shelf)
+        self.shelf.pin_claims()
         return self.shelf.tellings.get(claim_id)
+
+    # lots
+
+    def brings(self, item_id: str, code: str, units: int, expires_on: date | None = None) -> Lot:
+        """A supplier's lot enters stock."""
+        lot = Lot(next(self.lot_ids), item_id, "receipt", code, self.now, made=units, total_cost=Decimal(units))
+        lot.expires_on = lot.sell_by = expires_on
+        self._do("", lambda shelf: shelf.bring(lot, "receipt", units, BY))
+        return lot
+
+    def blocks(self, lot: Lot, status: Any = "on_hold", reason: Any = "lot_hold") -> None:
+        def block(shelf: Shelf) -> None:
+            shelf.block(lot, status, BY, reason)
+
+        self._do("", block)
+
+    def frees(self, lot: Lot) -> None:
+        self._do("", lambda shelf: shelf.free(lot, BY))
+
+    def passes(self) -> None:
+        """Somebody locks the items and asks for nothing."""
+        self._do("", lambda shelf: None)
+
+    def promised(self, claim_id: str, item_id: str) -> dict[str, int]:
+        """Units by the code of the lot that the order is promised by name, or got."""
+        codes = {lot.lot_id: lot.lot_code for lot in self.lots[item_id]}
+        shares = self.claims[claim_id].lines[item_id].lots
+        return {codes[lot_id]: share.pinned + share.gone for lot_id, share in shares.items()}
+
+    def on_hand(self, item_id: str) -> dict[str, tuple[int, int]]:
+        """Units by the code of the lot: there, and blocked."""
+        return {lot.lot_code: (lot.quantity, lot.blocked) for lot in self.lots[item_id]}
 
     def line(self, claim_id: str, item_id: str) -> tuple[int, int, int, int]:
         """Units held, queued, deducted, cancelled."""
