@@ -193,7 +193,20 @@ def _target_is_news(before: Order, order: Order) -> bool:
         return False
     missed = order.ready_version < order.cancel_version
     changed = any((target_of(line), line.short) != (line.target, line.target_short) for line in order.lines)
-    return changed or (missed and order.is_open)
+    return changed or (missed and order.is_open) or _lots_are_news(before, order)
+
+
+def _lots_are_news(before: Order, order: Order) -> bool:
+    """Units that are still to be picked are to be taken from other lots."""
+    pairs = zip(before.lines, order.lines, strict=True)
+    return any(
+        line.lots != known.lots and target_of(line) > line.shipped and _by_lot(line) != _by_lot(known)
+        for known, line in pairs
+    )
+
+
+def _by_lot(line: Line) -> dict[str, int]:
+    return {lot["lot_id"]: lot["quantity"] for lot in line.lots}
 
 
 def _may_ship_first(order: Order) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.inventory.domain.claims import Claim, Line
-from services.inventory.domain.levels import Reference
+from services.inventory.domain.levels import Level, Reference
 from services.inventory.domain.shelf import Deduction, Shelf, UnknownItem
 
 
@@ -104,12 +104,21 @@ def _correct_counts(shelf: Shelf, shipment: Shipment, counted_at: Mapping[str, d
             lots = tuple((lot_id, units) for lot_id, units in lots if _missed(shipment, lot_id, counted_at))
             quantity = min(quantity, sum(units for _, units in lots))
         if quantity > 0:
-            shelf.correct(item_id, quantity, by, lots)
+            _give_back_to_books(shelf, item_id, quantity, by, lots)
 
 
 def _missed(shipment: Shipment, counted: str, counted_at: Mapping[str, datetime]) -> bool:
     """Whether an item, or a lot, was counted after the parcel had left, and nobody had heard of it."""
     return counted in counted_at and shipment.shipped_at < counted_at[counted]
+
+
+def _give_back_to_books(
+    shelf: Shelf, item_id: str, quantity: int, by: Reference, seen: Iterable[tuple[str, int]]
+) -> None:
+    """Units that had left before a count that missed them are there again, in the lots that they left."""
+    lots = ((shelf.lots.find(item_id, lot_id), units) for lot_id, units in seen)
+    parts = shelf.arriving(item_id, quantity, [(lot, units) for lot, units in lots if lot is not None])
+    shelf.post(shelf.level(item_id), "count_correction", quantity, by, current=quantity, parts=parts)
 
 
 def _ship(shelf: Shelf, claim: Claim, shipment: Shipment) -> None:
@@ -188,6 +197,22 @@ def _replace(shelf: Shelf, claim: Claim, line: Line, lost: int) -> None:
     shelf.join_queue(claim, line, lost)
 
 
+def pending_count(shelf: Shelf, item_id: str, lot_id: UUID | None = None) -> int:
+    """Units that wait for a count, of one lot if told; those of no known lot count with the item."""
+    loose = shelf.level(item_id).held - shelf.lots.blocked(item_id) if lot_id is None else 0
+    return max(0, loose) + shelf.lots.pending(item_id, lot_id)
+
+
+def _settle(shelf: Shelf, level: Level, pending: int, by: Reference, lot_id: UUID | None) -> list[tuple[object, int]]:
+    """A count ends the waiting of up to so many units, of one lot if told; returns the lots that they were of."""
+    settled = min(pending_count(shelf, level.item_id, lot_id), pending)
+    if settled <= 0:
+        return []
+    parts = shelf.lots.settle(level.item_id, settled, lot_id)
+    shelf.post(level, "unhold", -settled, by, held=-settled, parts=parts)
+    return [(lot.lot_id, units) for lot, units in parts]
+
+
 def decide_count(shelf: Shelf, count: Counted) -> None:
     """The books follow the count: what was pending is settled, the difference taken from or added to stock.
 
@@ -195,7 +220,7 @@ def decide_count(shelf: Shelf, count: Counted) -> None:
     """
     level = shelf.level(count.item_id)
     by = Reference("count", count.count_id, count.actor, count.reason)
-    settled = shelf.settle(level, count.held, by, count.lot_id)
+    settled = _settle(shelf, level, count.held, by, count.lot_id)
     lot = None if count.lot_id is None else shelf.lots.find(count.item_id, count.lot_id)
     variance = max(count.counted - count.current, -(level.current if lot is None else lot.quantity))
     seen = [(lot.lot_id, -variance)] if lot is not None else settled

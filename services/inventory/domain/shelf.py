@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
-from uuid import UUID
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
-from services.inventory.domain.lots import Lot, Lots, LotStatus, Part, pin, unpin
+from services.inventory.domain.lots import Lot, Lots, Part, pin, unpin
 
 ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
 
@@ -317,7 +316,7 @@ class Shelf:
         if pending > 0:
             self.post(level, "unhold", -pending, by, held=-pending)
             missing -= pending
-        missing -= self._take_holds_back(level, missing, reason, but)
+        missing -= self.take_holds_back(level, missing, reason, but)
         if missing <= 0:
             return 0
         self.post(
@@ -325,7 +324,7 @@ class Shelf:
         )
         return missing
 
-    def _take_holds_back(self, level: Level, units: int, reason: ShortfallReason, but: Claim | None = None) -> int:
+    def take_holds_back(self, level: Level, units: int, reason: ShortfallReason, but: Claim | None = None) -> int:
         """Up to so many units, of the lowest priority and newest first; returns how many were taken."""
         taken = 0
         for claim in holders(self.claims, level.item_id) if units > 0 else ():
@@ -349,32 +348,13 @@ class Shelf:
     ) -> None:
         """Units enter stock and go to those that wait; without `parts` they count with the newest lot."""
         level = self.level(item_id)
-        self.post(level, type, quantity, by, current=quantity, parts=self._arriving(item_id, quantity, parts or ()))
+        self.post(level, type, quantity, by, current=quantity, parts=self.arriving(item_id, quantity, parts or ()))
         self.fill(item_id)
 
-    def _arriving(self, item_id: str, quantity: int, parts: Sequence[Part]) -> Sequence[Part]:
+    def arriving(self, item_id: str, quantity: int, parts: Sequence[Part]) -> Sequence[Part]:
+        """These lots, and the newest for the units that are of none of them."""
         rest = quantity - sum(units for _, units in parts)
         return _added(parts, self.lots.newest(item_id, self.now), rest) if rest > 0 else parts
-
-    def correct(self, item_id: str, quantity: int, by: Reference, seen: Iterable[tuple[object, int]]) -> None:
-        """Units that had left before a count that missed them are in the books again, in the lots that they left."""
-        lots = ((self.lots.find(item_id, lot_id), units) for lot_id, units in seen)
-        parts = self._arriving(item_id, quantity, [(lot, units) for lot, units in lots if lot is not None])
-        self.post(self.level(item_id), "count_correction", quantity, by, current=quantity, parts=parts)
-
-    def settle(self, level: Level, pending: int, by: Reference, lot_id: UUID | None) -> list[tuple[object, int]]:
-        """A count ends the waiting of up to so many units, of one lot if told; returns the lots that they were of."""
-        settled = min(self.pending(level.item_id, lot_id), pending)
-        if settled <= 0:
-            return []
-        parts = self.lots.settle(level.item_id, settled, lot_id)
-        self.post(level, "unhold", -settled, by, held=-settled, parts=parts)
-        return [(lot.lot_id, units) for lot, units in parts]
-
-    def pending(self, item_id: str, lot_id: UUID | None = None) -> int:
-        """Units that wait for a count, of one lot if told; those of no known lot are nobody's else."""
-        loose = self.level(item_id).held - self.lots.blocked(item_id) if lot_id is None else 0
-        return max(0, loose) + self.lots.pending(item_id, lot_id)
 
     def bring(self, lot: Lot, type: EntryType, quantity: int, by: Reference) -> None:
         """A new lot enters stock; one that is past its date already is never sold."""
@@ -403,35 +383,6 @@ class Shelf:
         line.cancelled -= min(still, line.cancelled)
         self.telling(claim)
         return unheld
-
-    # lots that are blocked and freed
-
-    def block(self, lot: Lot, status: LotStatus, by: Reference, reason: ShortfallReason) -> int:
-        """A lot's units are held: none of them is sold; returns how many holds had to give."""
-        level, units = self.level(lot.item_id), lot.free
-        taken = self._take_holds_back(level, units - level.available, reason)
-        lot.status = status
-        self.lots.touch(lot)
-        if units > 0:
-            self.post(level, "hold", units, by, held=units, parts=[(lot, units)])
-        return taken
-
-    def free(self, lot: Lot, by: Reference) -> None:
-        """A lot's units may be sold again, and go to those that wait."""
-        level, before = self.level(lot.item_id), lot.blocked
-        lot.status = "available"
-        self.lots.touch(lot)
-        if (units := before - lot.blocked) > 0:
-            self.post(level, "unhold", -units, by, held=-units, parts=[(lot, units)])
-            self.fill(lot.item_id)
-
-    def expire_lots(self) -> None:
-        """Whatever is past its date is held from now on."""
-        for item_id in sorted(self.lots.there.keys() & self.levels.keys()):
-            for lot in self.lots.of(item_id):
-                if lot.status == "available" and lot.past(self.lots.today):
-                    by = Reference("lot", str(lot.lot_id), CLOCK, f"sold until {lot.sell_by}")
-                    self.block(lot, "expired", by, "lot_expired")
 
     # lots that are promised by name
 

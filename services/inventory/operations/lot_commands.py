@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from services.inventory.domain.blocking import block, free
 from services.inventory.domain.claims import Claim
 from services.inventory.domain.levels import Reference
 from services.inventory.domain.lots import Lot, LotCommand, LotStatus
@@ -86,9 +87,9 @@ async def _act(tx: Transaction, shelf: Shelf, asked: LotAsked, status: LotStatus
     start, lot = len(shelf.entries), reach[0]
     by = Reference("lot", str(lot.lot_id), asked.actor, asked.reason)
     if asked.command == "hold":
-        shelf.block(lot, status, by, "lot_hold")
+        block(shelf, lot, status, by, "lot_hold")
     elif asked.command == "release":
-        shelf.free(lot, by)
+        free(shelf, lot, by)
     else:
         await _recall(tx, shelf, reach, asked)
     taken = [
@@ -104,7 +105,7 @@ async def _recall(tx: Transaction, shelf: Shelf, lots: Iterable[Lot], asked: Lot
     """Holds what remains of these lots, of which the first is named and the others were made of it."""
     fresh = [lot for lot in lots if lot.status != "recalled"]
     for lot in fresh:
-        shelf.block(lot, "recalled", Reference("lot", str(lot.lot_id), asked.actor, asked.reason), "recall")
+        block(shelf, lot, "recalled", Reference("lot", str(lot.lot_id), asked.actor, asked.reason), "recall")
     await tell_recalls(tx, shelf, fresh, asked)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.inventory.domain.blocking import expire_lots
 from services.inventory.domain.claims import QueueKey
 from services.inventory.domain.levels import Entry, Level
 from services.inventory.domain.lots import Lots
@@ -76,7 +77,7 @@ async def load(tx: Transaction, house: House, scope: Scope) -> Shelf:
     claims, now = await claim_rows.lock_claims(tx, claim_ids | queue | holders | pinned)
     shelf = Shelf(now, house.terms, levels, claims, horizons, lots=lots)
     shelf.loaded = {(claim.id, line.item_id): line.values for claim in claims.values() for line in claim.lines.values()}
-    shelf.expire_lots()
+    expire_lots(shelf)
     return shelf
 
 

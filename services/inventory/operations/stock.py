@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from services.inventory.domain.facts import Counted, decide_adjustment, decide_count
+from services.inventory.domain.facts import Counted, decide_adjustment, decide_count, pending_count
 from services.inventory.domain.levels import Entry, Level, Reference
 from services.inventory.domain.lots import MONEY, Lot
 from services.inventory.domain.shelf import Shelf
@@ -260,7 +260,7 @@ async def _count(tx: Transaction, shelf: Shelf, asked: Count, known: bool) -> Mo
     current, waiting_since = books_then
     current += _counted_since(shelf, asked)
     if not known:
-        pending = max(0, shelf.pending(asked.item_id, asked.lot_id) - waiting_since)
+        pending = max(0, pending_count(shelf, asked.item_id, asked.lot_id) - waiting_since)
         by = (asked.actor, asked.reason, asked.lot_id)
         decide_count(shelf, Counted(str(asked.count_id), asked.item_id, asked.counted, current, pending, *by))
         taken = (asked.version, asked.reason, asked.actor, shelf.now, asked.counted_at or shelf.now, asked.lot_id)

@@ -29,7 +29,9 @@ async def append_entries(tx: Transaction, entries: Sequence[Entry], now: datetim
 
 def _id_of(tx: Transaction, entry: Entry) -> UUID:
     """What a person changed by one entry has that entry's id for its own."""
-    return UUID(entry.reference.id) if entry.reference.type in ("adjustment", "correction") else tx.new_id()
+    by = entry.reference
+    is_it = by.type == "correction" or (by.type, entry.type) == ("adjustment", "adjust")
+    return UUID(by.id) if is_it else tx.new_id()
 
 
 def _values(entry: Entry) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """A warehouse for tests: items, questions, facts, and what inventory said to them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,7 @@ from shared.contracts.values import Money
 from shared.runtime.clock import new_id
 from shared.runtime.database import Database
 from shared.runtime.subscriptions import deliver
+from shared.runtime.transaction import Transaction
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOLD = "SELECT type, aggregateid, version, payload, headers FROM outbox WHERE seq > $1 ORDER BY seq"
@@ -94,16 +95,26 @@ class Warehouse:
             return (await receive(tx, self.house, [receipt]))[0]
 
     async def count(
-        self, item_id: str, counted: int, version: int | None = None, counted_at: datetime | None = None
+        self,
+        item_id: str,
+        counted: int,
+        version: int | None = None,
+        counted_at: datetime | None = None,
+        lot_id: UUID | None = None,
     ) -> Any:
         seen = (await self.level(item_id))["version"] if version is None else version
         async with self.database.transaction() as tx:
-            asked = Count(new_id(), item_id, counted, seen, "cycle", "ann", counted_at)
+            asked = Count(new_id(), item_id, counted, seen, "cycle", "ann", counted_at, lot_id)
             return (await count(tx, self.house, [asked]))[0]
 
     async def adjust(self, item_id: str, quantity: int) -> Any:
         async with self.database.transaction() as tx:
             return (await adjust(tx, self.house, [Adjustment(new_id(), item_id, quantity, "broken", "ann")]))[0]
+
+    async def tick(self, job: Callable[[Transaction, House], Awaitable[int]]) -> int:
+        """One tick of a timer; returns how many things it did."""
+        async with self.database.transaction() as tx:
+            return await job(tx, self.house)
 
     async def sweep(self) -> int:
         async with self.database.transaction() as tx:
@@ -193,8 +204,15 @@ class Warehouse:
                 """SELECT lot_id, quantity, (SELECT sum(quantity) FROM lot_movements
                                              WHERE lot_movements.lot_id = lots.lot_id) AS units FROM lots"""
             )
+            promised = await connection.fetch(
+                """SELECT lot_id FROM lots
+                   WHERE pinned <> (SELECT coalesce(sum((share ->> 1)::bigint), 0)
+                                    FROM reservations CROSS JOIN jsonb_array_elements(reservations.lots) AS share
+                                    WHERE share ->> 0 = lots.lot_id::text)"""
+            )
         assert [wrong, broken, versions] == [[], [], []]
         assert [lot for lot in moved if lot["quantity"] != lot["units"]] == []
+        assert promised == [], "what orders are promised by name is what their reservations say"
 
     # what others say
 
@@ -236,8 +254,14 @@ class Warehouse:
         return self.ask("order.cancelled", order_id, *lines, version=version, **fields)
 
     def shipped(
-        self, order_id: str, *lines: tuple[str, int], shipment_id: str | None = None, at: datetime | None = None
+        self,
+        order_id: str,
+        *lines: tuple[str, int],
+        shipment_id: str | None = None,
+        at: datetime | None = None,
+        lots: Sequence[tuple[Any, int]] = (),
     ) -> Event[Any]:
+        seen = [{"lot_id": str(id), "lot_code": "?", "expires_on": None, "quantity": units} for id, units in lots]
         fact = fulfillment.FulfillmentShipped.model_validate(
             {
                 **_fulfillment(order_id),
@@ -245,13 +269,14 @@ class Warehouse:
                 "carrier": "DHL",
                 "tracking_number": "T-1",
                 "shipped_at": at or datetime.now(UTC),
-                "shipped": [{"product_id": item_id, "quantity": quantity} for item_id, quantity in lines],
+                "shipped": [{"product_id": item_id, "quantity": quantity, "lots": seen} for item_id, quantity in lines],
             }
         )
         return event("fulfillment.shipped", order_id, 1, fact)
 
-    def short(self, order_id: str, item_id: str, quantity: int, reason: str = "missing") -> Event[Any]:
-        short = {"product_id": item_id, "lot_id": None, "quantity": quantity, "reason": reason}
+    def short(self, order_id: str, item_id: str, quantity: int, reason: str = "missing", lot: Any = None) -> Event[Any]:
+        lot_id = None if lot is None else str(lot)
+        short = {"product_id": item_id, "lot_id": lot_id, "quantity": quantity, "reason": reason}
         fact = fulfillment.FulfillmentShortPicked.model_validate(
             {**_fulfillment(order_id), "short_pick_id": new(), "shorts": [short]}
         )

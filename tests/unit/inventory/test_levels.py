@@ -41,7 +41,7 @@ def test_units_cost_the_average_of_all_receipts() -> None:
 
 
 def drifted() -> tuple[Level, Sums]:
-    """Stock that books one unit more, promises one less, blocks one less than its rows, and has two more in lots, of which two more are blocked."""
+    """One unit more booked, one less promised and blocked than its rows say; two more in lots, two of them blocked."""
     found = level("rose", 9)
     found.reserved, found.held = 2, 1
     return found, Sums(current=8, held=2, reserved=3, lots=11, blocked=3)

@@ -1,4 +1,4 @@
-"""Lots: first expired first out, what was seen to leave, what comes back, what is held, and what is promised by name."""
+"""Lots: what leaves first, what was seen to leave, what comes back, what is held, and what is promised by name."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

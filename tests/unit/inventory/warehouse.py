@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.inventory.domain.batches import decide_batch_question
+from services.inventory.domain.blocking import block, expire_lots, free
 from services.inventory.domain.claims import Asked, BatchQuestion, Claim, Need, OrderQuestion
 from services.inventory.domain.facts import (
     Counted,
@@ -58,7 +59,7 @@ class Warehouse:
 
     def ships(self, order_id: str, *seen: tuple[str, int], **units: int) -> Telling | None:
         """`seen`: lots of the (only) product that the floor saw leave."""
-        lots = {item_id: seen for item_id in units} if seen else {}
+        lots = dict.fromkeys(units, seen) if seen else {}
         shipment = Shipment("s", order_id, tuple(units.items()), START, lots=lots)
         return self._do(order_id, lambda shelf: decide_shipments(shelf, [shipment]))
 
@@ -81,7 +82,7 @@ class Warehouse:
     def _do(self, claim_id: str, decide: Callable[[Shelf], None]) -> Telling | None:
         lots = Lots(self.lots, self.now.date(), new_ids=self.lot_ids)
         self.shelf = Shelf(self.now, TERMS, self.levels, self.claims, lots=lots)
-        self.shelf.expire_lots()
+        expire_lots(self.shelf)
         decide(self.shelf)
         self.shelf.pin_claims()
         return self.shelf.tellings.get(claim_id)
@@ -96,13 +97,10 @@ class Warehouse:
         return lot
 
     def blocks(self, lot: Lot, status: Any = "on_hold", reason: Any = "lot_hold") -> None:
-        def block(shelf: Shelf) -> None:
-            shelf.block(lot, status, BY, reason)
-
-        self._do("", block)
+        self._do("", lambda shelf: block(shelf, lot, status, BY, reason))
 
     def frees(self, lot: Lot) -> None:
-        self._do("", lambda shelf: shelf.free(lot, BY))
+        self._do("", lambda shelf: free(shelf, lot, BY))
 
     def passes(self) -> None:
         """Somebody locks the items and asks for nothing."""

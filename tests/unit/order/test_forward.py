@@ -172,3 +172,34 @@ def test_stock_is_confirmed_while_the_hold_is_and_the_order_does_not_queue() -> 
     queued = Dialogue.given(order(rose=5), on_shortage="backorder", auto_confirm=True)
     queued.inventory("confirmed", stock("rose", held=1, backordered=4)).expect("backordered", "backordered")
     assert (queued.order.stock_reserved, queued.order.stock_confirmed) == (False, False)
+
+
+def lots(**units: int) -> dict[str, tuple[dict[str, object], ...]]:
+    """The lots that a line is promised by name, or got."""
+    return {"lots": tuple({"lot_id": name, "quantity": number} for name, number in units.items())}
+
+
+def test_other_lots_for_what_is_still_to_be_shipped_are_told_to_fulfillment() -> None:
+    dialogue = Dialogue.given(order(rose=5), auto_confirm=True)
+    dialogue.inventory("confirmed", stock("rose", held=5, **lots(a=5))).expect("confirmed", "confirmed", "ready")
+    dialogue.fulfillment(left("rose")).expect("processing")
+    dialogue.inventory("confirmed", stock("rose", held=5, **lots(a=5)), reason="lots_changed").expect("processing")
+    dialogue.inventory("confirmed", stock("rose", held=5, **lots(b=5)), reason="lots_changed")
+    dialogue.expect("processing", "ready")
+    dialogue.fulfillment(left("rose", 5)).expect("fulfilled", "fulfilled")
+    dialogue.inventory("confirmed", stock("rose", deducted=5, **lots(c=5))).expect("fulfilled")
+
+
+def test_a_parcel_changes_no_lots_of_what_is_left() -> None:
+    dialogue = Dialogue.given(order(rose=5), auto_confirm=True)
+    dialogue.inventory("confirmed", stock("rose", held=5, **lots(a=3, b=2))).expect("confirmed", "confirmed", "ready")
+    dialogue.fulfillment(left("rose", 3)).expect("partially_fulfilled")
+    dialogue.inventory("confirmed", stock("rose", held=2, deducted=3, **lots(b=2, a=3))).expect("partially_fulfilled")
+
+
+def test_lots_that_changed_while_a_cancel_was_judged_are_told_when_it_is() -> None:
+    dialogue = Dialogue.given(order(rose=5), auto_confirm=True)
+    dialogue.inventory("confirmed", stock("rose", held=5, **lots(a=5))).fulfillment(left("rose"))
+    dialogue.cancel(rose=2).expect("cancelling", "cancellation_requested")
+    dialogue.inventory("confirmed", stock("rose", held=5, **lots(b=5)), reason="lots_changed").expect("cancelling")
+    dialogue.fulfillment(left("rose", 0, 2)).expect("processing", "cancelled", "ready")
