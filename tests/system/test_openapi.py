@@ -173,6 +173,9 @@ async def _stock_of_the_day(shop: Shop) -> None:
     lot_id = (await shop.get("inventory", f"{inventory}/lots?item_id=day-rose"))["items"][0]["lot_id"]
     for path in (lot_id, f"{lot_id}/trace"):
         await shop.get("inventory", f"{inventory}/lots/{path}")
+    lily = (await shop.get("inventory", f"{inventory}/lots?item_id=day-lily"))["items"][0]["lot_id"]
+    for command in ("hold", "release", "recall"):
+        await shop.ask("inventory", "POST", f"{inventory}/lots/{lily}/{command}", {"reason": "looked at"})
 
 
 async def _orders_of_the_day(shop: Shop) -> str:
