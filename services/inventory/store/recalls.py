@@ -21,11 +21,11 @@ WITH RECURSIVE made (lot_id) AS (
         GROUP BY reference_id
         HAVING sum(quantity) < 0
     ) AS used
-    JOIN lots ON lots.batch_id = used.reference_id::uuid
+    CROSS JOIN LATERAL (SELECT lot_id FROM lots WHERE batch_id = used.reference_id::uuid LIMIT 1) AS lots
 )
 SELECT lots.lot_id, lots.item_id
 FROM made
-JOIN lots ON lots.lot_id = made.lot_id
+CROSS JOIN LATERAL (SELECT lot_id, item_id FROM lots WHERE lot_id = made.lot_id LIMIT 1) AS lots
 WHERE made.lot_id <> ALL($1::uuid[])
 ORDER BY lots.lot_id
 """
