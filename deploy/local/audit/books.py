@@ -208,6 +208,7 @@ class Books:
     deducted_shipments: Mapping[str, str] = field(default_factory=dict)
     batches_received: tuple[Received, ...] = ()
     receipts: tuple[Received, ...] = ()
+    recalled: Mapping[str, frozenset[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
     order_lines: tuple[OrderLine, ...] = ()
     order_shipments: Mapping[str, str] = field(default_factory=dict)

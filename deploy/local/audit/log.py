@@ -11,6 +11,7 @@ from shared.contracts.envelope import Event, Header, Unreadable, read
 from shared.contracts.fulfillment import FulfillmentDelivered, FulfillmentShipped, FulfillmentSnapshot
 from shared.contracts.inventory import (
     ItemChanged,
+    LotRecalled,
     MaterialsSnapshot,
     StockDeducted,
     StockLevelChanged,
@@ -20,6 +21,10 @@ from shared.contracts.order import OrderSnapshot, OrderSubmitted
 
 Place = tuple[str, int]
 Units = dict[str, int]
+LotName = tuple[str, str]
+"""Item and lot code: what is written on a lot that a batch made."""
+GotLot = tuple[str, LotName]
+"""The id of a lot that an order got units of, and what is written on it."""
 SKIPPING: Final = frozenset({"stock.low", "stock.level_changed", "item.changed", "lot.recalled"})
 """Types whose versions are the item's and may skip (contract, section 9)."""
 
@@ -68,6 +73,9 @@ class Log:
     deducted: dict[str, tuple[str, Units]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
     completed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    lots_made: dict[str, LotName] = field(default_factory=dict)
+    lots_got: dict[str, set[GotLot]] = field(default_factory=dict)
+    recalled: dict[str, LotRecalled] = field(default_factory=dict)
 
 
 def log_of(records: Iterable[Record], ranges: Mapping[Place, tuple[int, int]]) -> Log:
@@ -127,10 +135,15 @@ def _take_fact(log: Log, data: Any) -> None:
             log.shipped[data.shipment_id] = (data.order_id, _units(data.shipped))
         case StockDeducted():
             log.deducted[data.shipment_id] = (data.order_id, _units(data.deducted))
+            got = log.lots_got.setdefault(data.order_id, set())
+            got |= {(lot.lot_id, (line.product_id, lot.lot_code)) for line in data.deducted for lot in line.lots}
         case FulfillmentDelivered():
             log.delivered.add(data.shipment_id)
         case BatchCompleted():
             log.completed[data.batch_id] = (data.product_id, data.quantity_good)
+            log.lots_made[data.batch_id] = (data.product_id, data.lot_code)
+        case LotRecalled():
+            log.recalled[data.lot_id] = data
 
 
 def _newest(known: dict[str, tuple[int, Any]], subject: str, version: int, data: Any) -> None:

@@ -73,6 +73,25 @@ SELECT batch_id::text AS key, item_id, quantity FROM batches_received
 RECEIPTS: Final = """
 SELECT receipt_id::text AS key, item_id, quantity FROM receipts
 """
+RECALLED: Final = """
+WITH RECURSIVE reach (root, lot_id) AS (
+    SELECT lot_id, lot_id FROM recalls WHERE cause_lot_id IS NULL
+    UNION
+    SELECT reach.root, made.lot_id
+    FROM reach
+    CROSS JOIN LATERAL (
+        SELECT reference_id
+        FROM lot_movements
+        WHERE lot_id = reach.lot_id AND type IN ('material_issue', 'material_return')
+        GROUP BY reference_id
+        HAVING sum(quantity) < 0
+    ) AS used
+    JOIN lots AS made ON made.batch_id = used.reference_id::uuid
+)
+SELECT DISTINCT reach.root::text AS lot_id, sold.reference_id AS order_id
+FROM reach
+LEFT JOIN lot_movements AS sold ON sold.lot_id = reach.lot_id AND sold.type = 'sale'
+"""
 ORDERS: Final = """
 SELECT order_id::text AS order_id, source, external_id, status, on_shortage, version, stock_status FROM orders
 """
@@ -116,6 +135,7 @@ OWN: Final = {
         DEDUCTED_SHIPMENTS,
         BATCHES_RECEIVED,
         RECEIPTS,
+        RECALLED,
     ),
     "order": (ORDERS, ORDER_LINES, ORDER_SHIPMENTS, ORDER_QUESTIONS),
     "fulfillment": (FULFILLMENTS, FULFILLMENT_LINES, SHIPMENTS),
@@ -163,6 +183,7 @@ def _books(tables: dict[str, dict[str, Rows]]) -> Books:
         deducted_shipments={row["shipment_id"]: row["order_id"] for row in inventory[DEDUCTED_SHIPMENTS]},
         batches_received=tuple(Received(**row) for row in inventory[BATCHES_RECEIVED]),
         receipts=tuple(Received(**row) for row in inventory[RECEIPTS]),
+        recalled=_recalled(inventory[RECALLED]),
         orders={row["order_id"]: Order(**row) for row in order[ORDERS]},
         order_lines=tuple(OrderLine(**row) for row in order[ORDER_LINES]),
         order_shipments={row["shipment_id"]: row["order_id"] for row in order[ORDER_SHIPMENTS]},
@@ -178,6 +199,13 @@ def _books(tables: dict[str, dict[str, Rows]]) -> Books:
 def _age(tables: dict[str, dict[str, Rows]]) -> tuple[datetime, datetime]:
     rows = [read[SINCE][0] for read in tables.values()]
     return min(row["since"] for row in rows), max(row["now"] for row in rows)
+
+
+def _recalled(rows: Rows) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["lot_id"], set()).update(filter(None, [row["order_id"]]))
+    return {lot_id: frozenset(orders) for lot_id, orders in found.items()}
 
 
 def _shipment(row: Any) -> Shipment:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from deploy.local.audit.command import audit
 from deploy.local.demo.catalogue import Catalogue, catalogue_of_file, catalogue_of_sample
 from deploy.local.demo.client import Client, Refused
+from deploy.local.demo.evening import Evening
 from deploy.local.demo.interrupting import interruptible
 from deploy.local.demo.picture import Picture
 from deploy.local.demo.production import Production
@@ -58,7 +59,7 @@ def demo(orders: Path | None, stack: Stack) -> int:
         plan = _plan(orders)
         outcome = asyncio.run(interruptible(_whole(plan, stack)))
         show(outcome, stack, plan.source)
-        return audit(stack, False) or int(bool(outcome.stuck))
+        return audit(stack, False) or int(bool(outcome.stuck) or not outcome.recall_agrees)
     except FileError as error:
         return _failed(str(error), 2)
     except CannotRun as error:
@@ -138,7 +139,12 @@ class Run:
         async with _alongside(customers.run(), production.run(), warehouse.run()):
             await self._evening(customers, production)
         self._screen.say("the last parcel has arrived" if not picture.open_orders() else "nothing moves any more")
-        return await self._outcome(customers, production)
+        evening = Evening(client, self._stack, plan.catalogue, plan.run, plan.currency)
+        shortage = await evening.shortage()
+        self._screen.say(f"{shortage.batches} batches were bottled for an order that waited, by themselves")
+        recall = await evening.recall()
+        self._screen.say(f"supplier's lot {recall.supplier_lot} is recalled: {len(recall.orders)} orders got it")
+        return replace(await self._outcome(customers, production), shortage=shortage, recall=recall)
 
     async def _evening(self, customers: Customers, production: Production) -> None:
         """Until everything is at rest, or nothing has moved for a while."""

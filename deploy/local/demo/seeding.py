@@ -22,7 +22,7 @@ async def seed(client: Client, stack: Stack, catalogue: Catalogue, currency: str
     """
     await all_of(_create_material(client, material) for material in catalogue.materials.values())
     await all_of(_create_product(client, product) for product in catalogue.products.values())
-    await _known_everywhere(stack)
+    await known_everywhere(stack)
     await all_of(_create_recipe(client, product, currency) for product in catalogue.products.values())
 
 
@@ -108,7 +108,7 @@ async def _create_recipe(client: Client, product: Product, currency: str) -> Non
     await client.ask("POST", "bottling", "/api/bottling/recipes", body, also=(409,))
 
 
-async def _known_everywhere(stack: Stack) -> None:
+async def known_everywhere(stack: Stack) -> None:
     """An order for a product that order has not heard of would be refused: wait until every `item.changed` was read."""
     if not await at_rest(stack, seconds=KNOWN_SECONDS_MAX):
         raise CannotRun("the services have not heard of the new items; see `python -m deploy.local status`")

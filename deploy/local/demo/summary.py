@@ -11,6 +11,7 @@ from rich.table import Table
 
 from deploy.local.audit.log import Place
 from deploy.local.demo.client import Body, Client
+from deploy.local.demo.evening import Recall, Shortage, rows_of
 from deploy.local.demo.picture import RESTING
 from deploy.local.demo.production import Made
 from deploy.local.demo.upstream import Published
@@ -36,6 +37,13 @@ class Outcome:
     messages: Mapping[str, tuple[int, int]]
     seconds: float
     absent: list[str] = field(default_factory=list)
+    shortage: Shortage | None = None
+    recall: Recall | None = None
+
+    @property
+    def recall_agrees(self) -> bool:
+        """Inventory's word and the raw events name the same orders."""
+        return self.recall is None or self.recall.orders == self.recall.by_events
 
     @property
     def stuck(self) -> list[str]:
@@ -93,7 +101,7 @@ def _table(outcome: Outcome) -> Table:
     table = Table(title="Flacon demo", show_header=False, min_width=60)
     table.add_column()
     table.add_column(justify="right")
-    sections = (_orders(outcome), _units(outcome), _skipped(outcome.published), _floor(outcome), _end(outcome))
+    sections = (_orders(outcome), _units(outcome), _skipped(outcome.published), _floor(outcome), _evening(outcome))
     for section in sections:
         for name, value in section:
             table.add_row(name, str(value))
@@ -142,6 +150,11 @@ def _floor(outcome: Outcome) -> list[tuple[str, object]]:
         ("deliveries of short materials", outcome.made.deliveries.total()),
         ("parcels sent / arrived", f"{sent} / {arrived}"),
     ]
+
+
+def _evening(outcome: Outcome) -> list[tuple[str, object]]:
+    evening = [] if outcome.shortage is None or outcome.recall is None else rows_of(outcome.shortage, outcome.recall)
+    return evening + _end(outcome)
 
 
 def _end(outcome: Outcome) -> list[tuple[str, object]]:
