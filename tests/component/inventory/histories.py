@@ -184,15 +184,15 @@ class History:
     async def _look(self, name: str) -> None:
         """Somebody reads the level, and counts by it later."""
         level = await self.warehouse.level(self.ids[name])
-        counts = len(self.oracle.items[self.ids[name]].counts)
-        self.seen[name] = (level["version"], level["current"], level["held"], counts)
+        known = self.oracle.items[self.ids[name]]
+        self.seen[name] = (level["version"], level["current"], known.missed, len(known.counts))
 
     async def _count(self, name: str, variance: int) -> Act:
-        version, current, pending, counts = self.seen[name]
+        version, current, missed, counts = self.seen[name]
         id, counted = self.ids[name], max(0, current + variance)
 
         def ideally(oracle: Oracle) -> None:
-            oracle.count(id, counted, current + sum(oracle.items[id].counts[counts:]), pending)
+            oracle.count(id, counted, current + sum(oracle.items[id].counts[counts:]), missed)
 
         return Act(("count", name, variance), lambda house: house.count(id, counted, version), ideally)
 

@@ -21,6 +21,7 @@ class Item:
     minimum: int
     current: int = 0
     pending: int = 0
+    missed: int = 0
     counted: bool = False
     counts: list[int] = field(default_factory=list)
 
@@ -214,6 +215,7 @@ class Oracle:
                     self.enter("scrap", short.product_id, -1)
                 elif mine:
                     self.items[short.product_id].pending += 1
+                    self.items[short.product_id].missed += 1
                     self.move("hold", short.product_id)
                 line.held -= mine
                 lost += mine
@@ -380,10 +382,10 @@ class Oracle:
             self.serve([item_id])
         return allowed
 
-    def count(self, item_id: str, counted: int, current: int, pending: int) -> None:
-        """The books follow what was counted when they said `current` and `pending`."""
+    def count(self, item_id: str, counted: int, current: int, missed: int) -> None:
+        """The books follow what was counted when they said `current` and that so many units had ever been missed."""
         item = self.items[item_id]
-        settled = min(item.pending, pending)
+        settled = max(0, item.pending - (item.missed - missed))
         item.pending -= settled
         self.move("unhold", item_id, -settled)
         item.counted = True
