@@ -1,8 +1,9 @@
-"""The compose file as a user starts it, under a project name and on ports of its own."""
+"""The compose files as a user starts them, under project names and on ports of their own."""
 
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,37 +13,71 @@ from deploy.local.credentials import SERVICES, token_for
 from deploy.local.home import ROOT
 from deploy.local.ports import Ports
 
-PROJECT = "flacon-e2e"
 UP_SECONDS = 900
+PLAIN = ("docker-compose.yml",)
+SECURED = ("docker-compose.yml", "docker-compose.secure.yml")
 
 
 @dataclass(frozen=True)
 class Composed:
-    """The addresses of the services and the header that lets a request in."""
+    """The addresses of the services, Kafka's, and the header that lets a request in."""
 
     urls: Mapping[str, str]
     headers: Mapping[str, str]
+    kafka: str
+    secrets: Path
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def run(self, *words: str) -> str:
+        """`docker compose ...` on this installation; what it printed."""
+        done = subprocess.run(
+            [*self.command, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=UP_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(words)} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        return done.stdout
 
 
 @pytest.fixture(scope="session")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """Everything up and healthy by `docker compose up --wait`; removed with its volumes afterwards."""
-    folder = tmp_path_factory.mktemp("e2e")
+    with _up("flacon-e2e", PLAIN, tmp_path_factory.mktemp("e2e")) as composed:
+        yield composed
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    """The same with `docker-compose.secure.yml`."""
+    with _up("flacon-e2e-secured", SECURED, tmp_path_factory.mktemp("secured")) as composed:
+        yield composed
+
+
+@contextmanager
+def _up(project: str, files: tuple[str, ...], folder: Path) -> Iterator[Composed]:
     ports = Ports(folder / "ports.json")
     secrets = folder / "secrets"
     subprocess.run([Path(ROOT, "deploy/secrets/make.sh"), secrets], check=True)
     taken = {name: ports.take(name) for name in (*SERVICES, "kafka", "postgres")}
-    environment = {**os.environ, "FLACON_SECRETS": str(secrets)}
-    environment |= {f"FLACON_{name.upper()}_PORT": str(port) for name, port in taken.items()}
+    named = [word for file in files for word in ("--file", str(Path(ROOT, file)))]
+    composed = Composed(
+        urls={service: f"http://127.0.0.1:{taken[service]}" for service in SERVICES},
+        headers={"Authorization": f"Bearer {token_for((secrets / 'jwt_secret').read_text())}"},
+        kafka=f"127.0.0.1:{taken['kafka']}",
+        secrets=secrets,
+        command=("docker", "compose", "--project-name", project, *named),
+        environment={
+            **os.environ,
+            "FLACON_SECRETS": str(secrets),
+            **{f"FLACON_{name.upper()}_PORT": str(port) for name, port in taken.items()},
+        },
+    )
     try:
-        _compose(environment, "up", "--build", "--wait", "--detach")
-        urls = {service: f"http://127.0.0.1:{taken[service]}" for service in SERVICES}
-        yield Composed(urls, {"Authorization": f"Bearer {token_for((secrets / 'jwt_secret').read_text())}"})
+        composed.run("up", "--build", "--wait", "--detach")
+        yield composed
     finally:
-        _compose(environment, "down", "--volumes", "--remove-orphans")
-
-
-def _compose(environment: Mapping[str, str], *words: str) -> None:
-    command = ["docker", "compose", "--project-name", PROJECT, "--file", str(Path(ROOT, "docker-compose.yml")), *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=UP_SECONDS, check=False)
-    assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        composed.run("down", "--volumes", "--remove-orphans")

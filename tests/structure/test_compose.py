@@ -12,8 +12,8 @@ from shared.runtime.settings import every_variable, secrets_of, variables
 from tests.structure.house import ROOT
 
 
-def _compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+def _compose(name: str = "docker-compose.yml") -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
     return loaded
 
 
@@ -49,9 +49,31 @@ def test_a_container_of_ours_is_confined(service: str) -> None:
 
 def test_every_secret_that_is_mounted_has_a_file_for_development() -> None:
     folder = ROOT / "deploy" / "secrets" / "development"
-    secrets = set(_compose()["secrets"])
-    mounted = {name for service in _compose()["services"].values() for name in service.get("secrets", ())}
+    files = [_compose(), _compose("docker-compose.secure.yml")]
+    secrets = {name for file in files for name in file["secrets"]}
+    mounted = {name for file in files for service in file["services"].values() for name in service.get("secrets", ())}
     assert mounted == secrets == {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_secured_a_service_logs_in_as_itself(service: str) -> None:
+    kind = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
+    told = _compose("docker-compose.secure.yml")["services"][service]["environment"]
+    named = variables(kind)
+    assert set(told) <= every_variable(kind)
+    assert told[named["kafka_username"]] == service
+    assert told[named["kafka_password"] + FILE_SUFFIX] == f"/run/secrets/{service}_kafka_password"
+    assert told[named["kafka_ca_file"]]
+
+
+def test_secured_the_broker_listens_without_a_password_on_its_own_loopback_only() -> None:
+    told = _compose("docker-compose.secure.yml")["services"]["kafka"]["environment"]
+    protocols = dict(pair.split(":") for pair in told["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    listeners = [one.split("://") for one in told["KAFKA_LISTENERS"].split(",")]
+    assert sorted(protocols) == sorted(name for name, _ in listeners)
+    assert {name for name, place in listeners if not place.startswith("localhost:")} == {
+        name for name, protocol in protocols.items() if protocol == "SASL_SSL"
+    }
 
 
 def test_published_ports_are_on_loopback() -> None:
