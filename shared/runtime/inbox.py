@@ -35,6 +35,4 @@ async def first_seen(tx: Transaction, events: Sequence[Event[Any]]) -> list[Even
         if event.id in fresh:
             fresh.discard(event.id)
             first.append(event)
-            if event.traceparent is not None:
-                tx.traceparents[event.id] = event.traceparent
     return first

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.contracts.catalog import BY_NAME
 from shared.contracts.envelope import Event
+from shared.runtime.event_spans import handling
 from shared.runtime.inbox import first_seen
 from shared.runtime.transaction import Transaction
 
@@ -43,8 +44,9 @@ async def deliver(
 ) -> list[Event[Any]]:
     """Hands the events that were never seen to their handlers, the inbox first; returns them."""
     first = await first_seen(tx, events) if events else []
-    for subscription in subscriptions:
-        group = [event for event in first if event.type in subscription.types]
-        if group:
-            await subscription.handle(tx, group)
+    with handling(first, tx.heard):
+        for subscription in subscriptions:
+            group = [event for event in first if event.type in subscription.types]
+            if group:
+                await subscription.handle(tx, group)
     return first

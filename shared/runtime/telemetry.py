@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 QUIET_LOGGERS: Final = ("aiokafka", "asyncio", "uvicorn.access")
+_BROUGHT: Final = "flacon.trace_of_the_caller"
 _TRACEPARENT: Final = re.compile(r"^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?\Z")
 
 
@@ -97,12 +98,27 @@ def server_span(provider: TracerProvider | None, traceparent: str | None, name: 
     """The span of one request, current inside; a part of the caller's trace if it has one."""
     parent = parse_traceparent(traceparent)
     span = _own_span(parent) if provider is None else _recorded_span(provider, parent, name)
-    token = tracing.attach(trace.set_span_in_context(span, tracing.Context()))
+    brought = tracing.set_value(_BROUGHT, parent is not None, tracing.Context())
+    token = tracing.attach(trace.set_span_in_context(span, brought))
     try:
         yield span
     finally:
         tracing.detach(token)
         span.end()
+
+
+def callers_span() -> SpanContext | None:
+    """The span of the request in hand, if its trace is one that the caller brought."""
+    if not tracing.get_value(_BROUGHT):
+        return None
+    return trace.get_current_span().get_span_context()
+
+
+def traceparent_of(context: SpanContext) -> str | None:
+    """The header that hands a span on; None if there is none."""
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
 def _own_span(parent: SpanContext | None) -> Span:

@@ -5,12 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from opentelemetry import trace
 
 from shared.contracts.catalog import BY_PAYLOAD
 from shared.contracts.envelope import headers_of, source_of
 from shared.contracts.values import Payload, rfc3339
-from shared.runtime import outbox
+from shared.runtime import event_spans, outbox
 from shared.runtime.clock import new_id
 
 CLOCK = "SELECT clock_timestamp()"
@@ -22,7 +21,7 @@ class Transaction:
     def __init__(self, connection: Any, service: str, shards: int) -> None:
         self.connection: asyncpg.Connection = connection
         self.quiet = False
-        self.traceparents: dict[UUID, str] = {}
+        self.heard: dict[UUID, event_spans.Heard] = {}
         self._source = source_of(service)
         self._shards = shards
         self._outgoing: list[outbox.Outgoing] = []
@@ -68,7 +67,7 @@ class Transaction:
             version=version,
             correlation_id=correlation_id or key,
             causation_id=None if cause is None else str(cause),
-            traceparent=self._traceparent(cause),
+            traceparent=event_spans.published(event.name, key, self.heard.get(cause) if cause else None),
         )
         self._outgoing.append(
             outbox.Outgoing(
@@ -94,12 +93,3 @@ class Transaction:
         if self._outgoing:
             await outbox.insert(self.connection, self._outgoing)
             self._outgoing = []
-
-    def _traceparent(self, cause: UUID | None) -> str | None:
-        caused = self.traceparents.get(cause) if cause is not None else None
-        if caused is not None:
-            return caused
-        context = trace.get_current_span().get_span_context()
-        if not context.is_valid:
-            return None
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from aiokafka import ConsumerRecord, TopicPartition
 from opentelemetry import trace
-from opentelemetry.trace import SpanContext, TraceFlags
 
 from shared.contracts.envelope import Event, Unreadable
 from shared.runtime import dead_letters
@@ -16,6 +15,7 @@ from shared.runtime.dead_letters import DeadLetter
 from shared.runtime.kafka.metrics import BATCH_RECORDS, BATCH_SECONDS, DEAD, DUPLICATES, HANDLED
 from shared.runtime.records import Record, read_record, told
 from shared.runtime.subscriptions import Subscription, deliver
+from shared.runtime.telemetry import parse_traceparent
 
 HANDLER_ATTEMPTS_MAX: Final = 3
 SPLITTING_SECONDS_MAX: Final = 20.0
@@ -213,17 +213,6 @@ class _Progress:
 def _link(span: trace.Span, taken: Sequence[Taken]) -> None:
     parents = {one.event.traceparent for one in taken if isinstance(one.event, Event) and one.event.traceparent}
     for parent in sorted(parents)[:LINKS_MAX]:
-        context = _context_of(parent)
+        context = parse_traceparent(parent)
         if context is not None:
             span.add_link(context)
-
-
-def _context_of(traceparent: str) -> SpanContext | None:
-    """The W3C header's trace and span, or None if it is not one."""
-    parts = traceparent.split("-")
-    try:
-        _, trace_id, span_id, flags = parts
-        context = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
-    except ValueError:
-        return None
-    return context if context.is_valid else None
