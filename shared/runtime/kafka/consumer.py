@@ -112,6 +112,7 @@ class Consumer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_seconds + LEAVE_SECONDS):
                     await broker.stop()
+            session.unmeasure()
         session.complain()
 
     async def _find_topics(self) -> None:

@@ -50,6 +50,7 @@ class Session:
         self._polled = time.monotonic()
         self._failures: dict[TopicPartition, int] = {}
         self._waiting: dict[TopicPartition, tuple[asyncio.TimerHandle, str]] = {}
+        self._measured: set[TopicPartition] = set()
 
     def attend(self, subscriber: Any) -> None:
         """Makes the subscriber poll without its sleep, and report what ends its polling instead of hiding it."""
@@ -159,9 +160,10 @@ class Session:
         self._joined = True
         self._halted = False
 
-    def unmeasure(self, revoked: set[TopicPartition]) -> None:
-        """Whoever owns these partitions next tells how far behind they are."""
-        for place in revoked:
+    def unmeasure(self, revoked: set[TopicPartition] | None = None) -> None:
+        """Whoever owns these partitions next tells how far behind they are; without any: all that were measured."""
+        for place in self._measured & revoked if revoked is not None else set(self._measured):
+            self._measured.discard(place)
             with suppress(KeyError):
                 LAG.remove(self._service, place.topic.removeprefix(self._prefix), place.partition)
 
@@ -225,6 +227,7 @@ class Session:
             if end is not None:
                 topic = place.topic.removeprefix(self._prefix)
                 LAG.labels(self._service, topic, place.partition).set(max(0, end - offset))
+                self._measured.add(place)
 
 
 class Drain(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -217,6 +217,9 @@ async def test_a_partition_that_moves_takes_its_lag_along(bench: Bench) -> None:
         await until(lambda: partitions_shown() == {"0", "1", "2", "3"})
         async with bench.consuming(instance="2"):
             await until(lambda: partitions_shown() == set(), 30)
+            await bench.put(["p0"])
+            await until(lambda: partitions_shown() == {"0"})
+    assert partitions_shown() == set(), "who has left tells nothing"
 
 
 def partitions_shown() -> set[str]:
