@@ -29,7 +29,7 @@ def _promtool(*words: str) -> str:
     if tool is None:
         assert "FLACON_PROMTOOL" not in os.environ, "promtool is missing"
         pytest.skip("promtool is not installed (Debian: apt install prometheus)")
-    done = subprocess.run([tool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([tool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
