@@ -7,8 +7,9 @@ from typing import Any, Final
 from services.fulfillment import operations
 from services.fulfillment.domain.lots import Lot
 from services.fulfillment.domain.questions import Cancel, CancelLine, Ready, ReadyLine
+from services.fulfillment.store import RecalledLot
 from shared.contracts.envelope import Event
-from shared.contracts.inventory import ItemChanged
+from shared.contracts.inventory import ItemChanged, LotRecalled
 from shared.contracts.order import OrderCancellationRequested, OrderReady
 from shared.runtime.subscriptions import Subscription
 from shared.runtime.transaction import Transaction
@@ -17,6 +18,13 @@ from shared.runtime.transaction import Transaction
 async def keep_names_of_items(tx: Transaction, events: Sequence[Event[ItemChanged]]) -> None:
     """`item.changed`: names for lines that no target has named."""
     await operations.keep_names(tx, [(event.data.item_id, event.version, event.data.name) for event in events])
+
+
+async def keep_recalled_lots(tx: Transaction, events: Sequence[Event[LotRecalled]]) -> None:
+    """`lot.recalled`: lots that are neither picked, packed nor shipped any more."""
+    told = [event.data for event in events]
+    lots = [RecalledLot(lot.lot_id, lot.item_id, lot.lot_code, lot.reason, lot.occurred_at) for lot in told]
+    await operations.keep_recalled(tx, lots)
 
 
 async def answer_order(tx: Transaction, events: Sequence[Event[Any]]) -> None:
@@ -67,5 +75,6 @@ def _cancel(version: int, data: OrderCancellationRequested) -> Cancel:
 
 SUBSCRIPTIONS: Final = (
     Subscription(("item.changed",), keep_names_of_items),
+    Subscription(("lot.recalled",), keep_recalled_lots),
     Subscription(("order.ready", "order.cancellation_requested"), answer_order),
 )

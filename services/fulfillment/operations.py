@@ -106,8 +106,8 @@ class Work:
         await store.save(self.tx, changes, self.now)
 
 
-async def _work(tx: Transaction, heads: Sequence[Row]) -> Work:
-    found = await views.with_parts(tx, heads)
+async def _work(tx: Transaction, heads: Sequence[Row], scanned: Iterable[str] = ()) -> Work:
+    found = await views.with_parts(tx, heads, scanned)
     return Work(tx, found, await tx.clock())
 
 
@@ -137,7 +137,9 @@ def _answer(work: Work, asked: Asked) -> None:
 
 async def pick(tx: Transaction, requests: Sequence[Pick]) -> list[Outcome]:
     """Units onto the bench; what could not be picked is told to inventory and order."""
-    work = await _work(tx, await store.lock_fulfillments(tx, [request.fulfillment_id for request in requests]))
+    locked = await store.lock_fulfillments(tx, [request.fulfillment_id for request in requests])
+    scans = {line.lot_id for request in requests for line in request.lines or () if line.lot_id is not None}
+    work = await _work(tx, locked, scans)
     written = await store.find_picks(tx, [request.pick_id for request in requests])
     picks: list[store.Pick] = []
 
@@ -307,6 +309,11 @@ async def make_waves(tx: Transaction, requests: Sequence[MakeWave]) -> list[view
     for request in requests:
         await store.make_wave(tx, request.wave_id, request.limit, request.actor, request.lapse_seconds)
     return [wave for request in requests if (wave := await views.wave_by_id(tx, request.wave_id))]
+
+
+async def keep_recalled(tx: Transaction, lots: Sequence[store.RecalledLot]) -> None:
+    """Takes over which lots must not leave any more; what has left has left."""
+    await store.keep_recalled(tx, lots)
 
 
 async def keep_names(tx: Transaction, names: Sequence[tuple[str, int, str]]) -> None:

@@ -234,6 +234,14 @@ CREATE TABLE picks (
     CONSTRAINT short_units_have_a_reason CHECK (((short_quantity > 0) = (short_reason IS NOT NULL)))
 );
 
+CREATE TABLE recalled_lots (
+    lot_id text NOT NULL,
+    item_id text NOT NULL,
+    lot_code text NOT NULL,
+    reason text NOT NULL,
+    recalled_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE relay (
     shard smallint NOT NULL,
     sent_through bigint DEFAULT 0 NOT NULL,
@@ -312,6 +320,9 @@ ALTER TABLE ONLY parcels
 ALTER TABLE ONLY picks
     ADD CONSTRAINT picks_pkey PRIMARY KEY (pick_id, number);
 
+ALTER TABLE ONLY recalled_lots
+    ADD CONSTRAINT recalled_lots_pkey PRIMARY KEY (lot_id);
+
 ALTER TABLE ONLY relay
     ADD CONSTRAINT relay_pkey PRIMARY KEY (shard);
 
@@ -339,6 +350,8 @@ CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
 CREATE INDEX picks_of_an_order ON picks USING btree (order_id);
+
+CREATE INDEX recalled_lots_by_code ON recalled_lots USING btree (lot_code);
 
 ALTER TABLE ONLY fulfillments
     ADD CONSTRAINT fulfillments_wave_id_fkey FOREIGN KEY (wave_id) REFERENCES waves(wave_id);

@@ -282,6 +282,32 @@ async def keep_items(tx: Transaction, items: Sequence[tuple[str, int, str]]) -> 
     await tx.execute(KEEP_ITEMS, *columns(items))
 
 
+@dataclass(frozen=True, slots=True)
+class RecalledLot:
+    """A lot that must not leave any more, for good."""
+
+    lot_id: str
+    item_id: str
+    lot_code: str
+    reason: str
+    recalled_at: datetime
+
+
+KEEP_RECALLED = """
+INSERT INTO recalled_lots (lot_id, item_id, lot_code, reason, recalled_at)
+SELECT lot_id, item_id, lot_code, reason, recalled_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+     AS told (lot_id, item_id, lot_code, reason, recalled_at)
+ORDER BY lot_id
+ON CONFLICT (lot_id) DO NOTHING
+"""
+_RECALLED = attrgetter("lot_id", "item_id", "lot_code", "reason", "recalled_at")
+
+
+async def keep_recalled(tx: Transaction, lots: Sequence[RecalledLot]) -> None:
+    await tx.execute(KEEP_RECALLED, *columns([_RECALLED(lot) for lot in lots]))
+
+
 def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Rows as the arrays that `unnest` takes."""
     return [list(column) for column in zip(*rows, strict=True)]

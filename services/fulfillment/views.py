@@ -1,12 +1,12 @@
 """What is read of fulfillments: one, a page of them, and their lines, parcels and shipments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from services.fulfillment.domain.records import Row, whole
+from services.fulfillment.domain.records import Row, whole, with_recalled
 from services.fulfillment.domain.state import Fulfillment
 from shared.runtime.database import fetch_planned
 
@@ -88,17 +88,33 @@ async def wave_by_id(reader: Reader, wave_id: UUID) -> Wave | None:
     return None
 
 
-async def with_parts(reader: Reader, heads: Sequence[Row]) -> list[Fulfillment]:
-    """The fulfillments of these rows with their lines, parcels and shipments."""
+async def with_parts(reader: Reader, heads: Sequence[Row], scanned: Iterable[str] = ()) -> list[Fulfillment]:
+    """The fulfillments of these rows with their lines, parcels and shipments, and which of their lots, and of those
+    scanned, are recalled."""
     order_ids = [row["order_id"] for row in heads]
     if not order_ids:
         return []
-    return whole(
+    found = whole(
         heads,
         await reader.fetch(LINES_OF, order_ids),
         await reader.fetch(PARCELS_OF, order_ids),
         await reader.fetch(SHIPMENTS_OF, order_ids),
     )
+    names = {name for one in found for line in one.lines.values() for name in line.lots.names}
+    return with_recalled(found, await recalled_among(reader, [*names.union(scanned)]))
+
+
+RECALLED_AMONG = """
+SELECT item_id, lot_id, lot_code FROM recalled_lots WHERE lot_id = ANY($1::text[]) OR lot_code = ANY($1::text[])
+"""
+
+
+async def recalled_among(reader: Reader, names: list[str]) -> dict[str, frozenset[str]]:
+    """Ids and codes of the recalled lots among those of these ids or codes, by item."""
+    found: dict[str, frozenset[str]] = {}
+    for row in await reader.fetch(RECALLED_AMONG, names) if names else ():
+        found[row["item_id"]] = found.get(row["item_id"], frozenset()) | {row["lot_id"], row["lot_code"]}
+    return found
 
 
 LINES_OF = """

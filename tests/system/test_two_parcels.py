@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from deploy.local.audit.command import examine
 from tests.conservation import assert_at_rest, assert_item_agrees, quiet
 from tests.installation import System
 from tests.mail_server import MailServer, mail_server, mail_settings
@@ -29,6 +30,7 @@ async def test_missing_damaged_backordered_and_given_up_units_of_one_order_in_tw
         async with Shop(system.stack) as shop:
             order_id = await _the_whole_story(shop)
             await _told_to_the_customer(server, order_id)
+            assert [str(one) for one in (await examine(system.stack)).all] == []
 
 
 async def _told_to_the_customer(server: MailServer, order_id: str) -> None:

@@ -48,6 +48,7 @@ def _lines(fulfillment: Fulfillment) -> list[dict[str, Any]]:
             "cancelled": line.cancelled,
             "short": line.short,
             "lots": [asdict(lot) for lot in line.lots.told],
+            "recalled": sum(line.lots.recalled_on_bench.values()),
         }
         for line in fulfillment.lines.values()
     ]
@@ -156,6 +157,10 @@ def _answer(outcome: Outcome, done: Callable[[Done], Answer]) -> Answer:
         case IllegalTransition():
             detail = f"a fulfillment that is {outcome.status} does not allow to {outcome.action} now"
             told: dict[str, Any] = {"from": outcome.status, "action": outcome.action, "allowed": list(outcome.allowed)}
+            if outcome.recalled:
+                lots = ", ".join(outcome.recalled)
+                detail = f"lot {lots} is recalled; take its units off the bench as short (`recalled`), then go on"
+                told["recalled_lots"] = list(outcome.recalled)
             return problem("illegal-transition", detail, **told)
         case Excess():
             return invalid(outcome.errors[0][0], *outcome.errors)

@@ -47,11 +47,12 @@ class PackedParcel:
 
 @dataclass(frozen=True, slots=True)
 class IllegalTransition:
-    """The present state does not allow the command."""
+    """The present state does not allow the command, or these recalled lots on the bench do not."""
 
     status: Status
     action: Action
     allowed: tuple[Action, ...]
+    recalled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,12 @@ class Done:
 
 
 def allowed(fulfillment: Fulfillment) -> tuple[Action, ...]:
-    """The commands that the present quantities allow."""
+    """The commands that the present quantities allow, with what is recalled left on the bench."""
+    sound = [line for line in fulfillment.lines.values() if not line.lots.recalled_on_bench]
     may: Mapping[Action, bool] = {
         "pick": fulfillment.left > 0,
-        "pack": not fulfillment.closed and fulfillment.picked > fulfillment.packed,
-        "ship": not fulfillment.closed and fulfillment.picked > 0,
+        "pack": not fulfillment.closed and any(line.unpacked for line in sound),
+        "ship": not fulfillment.closed and any(line.picked for line in sound),
         "deliver": bool(fulfillment.shipments),
     }
     return tuple(action for action in ACTIONS if may[action])
@@ -96,15 +98,28 @@ def refuse(fulfillment: Fulfillment, action: Action) -> IllegalTransition:
     return IllegalTransition(fulfillment.status, action, allowed(fulfillment))
 
 
+def _refuse_recalled(fulfillment: Fulfillment, action: Action, product_ids: Iterable[str]) -> IllegalTransition | None:
+    """While a unit of a recalled lot is on the bench, none of its product goes on: one looks like the other."""
+    lines = [line for product_id in product_ids if (line := fulfillment.lines.get(product_id)) is not None]
+    lots = tuple(lot for line in lines for lot in line.lots.recalled_on_bench)
+    return IllegalTransition(fulfillment.status, action, allowed(fulfillment), lots) if lots else None
+
+
 def decide_pick(fulfillment: Fulfillment, lines: Sequence[PickLine] | None) -> Done | Refusal:
     """Units onto the bench as listed (`None`) or as told, and shortages, which lower the target at once."""
     if fulfillment.closed:
         return refuse(fulfillment, "pick")
     if lines is None:
-        lines = [PickLine(line.product_id, line.left) for line in fulfillment.lines.values() if line.left > 0]
+        left = {line.product_id: listed_units(line) for line in fulfillment.lines.values() if line.left > 0}
+        lines = [PickLine(product_id, units) for product_id, units in left.items() if units]
     elif fulfillment.left == 0 and not (fulfillment.picked and all(line.quantity == 0 for line in lines)):
         return refuse(fulfillment, "pick")
     return _picked(fulfillment, lines) if lines else Done(fulfillment)
+
+
+def listed_units(line: Line) -> int:
+    """Units that a picking list names: not those that wait for another lot than a recalled one."""
+    return sum(units for _, units in line.lots.listed(line.left))
 
 
 def _picked(fulfillment: Fulfillment, lines: Sequence[PickLine]) -> Done | Excess:
@@ -131,7 +146,11 @@ def _picked(fulfillment: Fulfillment, lines: Sequence[PickLine]) -> Done | Exces
 
 
 def _wrong_lot(line: Line, told: PickLine) -> str | None:
-    """Why the scanned lot is not the one to take from; a reason for another lot makes it right."""
+    """Why the scanned lot is not the one to take from; a reason makes another lot right, but never a recalled one."""
+    if told.quantity and told.lot_id is not None and line.lots.is_recalled(told.lot_id):
+        return f"lot {told.lot_id} of {told.product_id} is recalled; report its units short (`recalled`)"
+    if told.quantity > listed_units(line) and told.lot_id is None:
+        return f"only {listed_units(line)} of {told.product_id} are of lots that are not recalled"
     if told.lot_id is None or told.other_lot_reason is not None or not line.lots.told:
         return None
     lot = line.lots.known(told.lot_id)
@@ -150,10 +169,13 @@ def _by_lots(line: Line, told: PickLine) -> list[PickLine]:
     if told.lot_id is not None:
         lot = line.lots.known(told.lot_id)
         return [told if lot is None else replace(told, lot_id=lot.lot_id)]
+    if told.quantity == 0 and told.short_reason == "recalled":
+        return _recalled_parts(line, told)
     if not line.lots.told or told.quantity == 0:
         return [told]
-    parts, picked = [], told.quantity
-    for listed, units in line.lots.listed(told.quantity + told.short_quantity):
+    parts, picked, units_told = [], told.quantity, told.quantity + told.short_quantity
+    listed_lots = line.lots.listed(units_told)
+    for listed, units in [*listed_lots, *line.lots.awaited(units_told - sum(units for _, units in listed_lots))]:
         put = min(picked, units)
         picked -= put
         reason = told.short_reason if units > put else None
@@ -162,12 +184,26 @@ def _by_lots(line: Line, told: PickLine) -> list[PickLine]:
     return parts
 
 
+def _recalled_parts(line: Line, told: PickLine) -> list[PickLine]:
+    """Units reported as recalled without a scan: those on the bench first, then listed ones, then any."""
+    parts, rest = [], told.short_quantity
+    lots = [*line.lots.recalled_on_bench.items(), *((lot.lot_id, n) for lot, n in line.lots.awaited(rest))]
+    for lot_id, units in lots:
+        if part := min(units, rest):
+            parts.append(replace(told, lot_id=lot_id, short_quantity=part))
+            rest -= part
+    return [*parts, replace(told, short_quantity=rest)] if rest else parts
+
+
 def _picked_line(line: Line, told: PickLine, maybe_on_bench: bool) -> Line:
     """A unit damaged or recalled is looked for on the bench first when nothing was picked with it."""
     off_bench = 0
     if maybe_on_bench:
         listed_first = told.short_reason == "missing"
         off_bench = max(0, told.short_quantity - line.left) if listed_first else min(told.short_quantity, line.picked)
+        if told.short_reason == "recalled" and told.lot_id is not None:
+            of_no_lot = line.picked - sum(line.lots.bench.values())
+            off_bench = min(off_bench, line.lots.bench.get(told.lot_id, 0) + of_no_lot)
     picked = line.picked + told.quantity - off_bench
     lots = line.lots.picked(told.lot_id, told.quantity).put_back(told.lot_id, off_bench)
     lots = lots.reported_short(told.lot_id, told.short_quantity)
@@ -187,6 +223,8 @@ def decide_pack(fulfillment: Fulfillment, parcels: Sequence[PackedParcel] | None
     if parcels is None:
         rest = {line.product_id: line.unpacked for line in fulfillment.lines.values() if line.unpacked}
         parcels = [PackedParcel(rest)]
+    if recalled := _refuse_recalled(fulfillment, "pack", dict.fromkeys(id for box in parcels for id in box.contents)):
+        return recalled
     errors = _unpackable(fulfillment, parcels)
     return Excess(errors) if errors else Done(_packed(fulfillment, parcels, pack_id))
 
@@ -239,6 +277,8 @@ def decide_ship(
         return refuse(fulfillment, "ship")
     if quantities is None:
         quantities = {line.product_id: line.picked for line in fulfillment.lines.values() if line.picked}
+    if recalled := _refuse_recalled(fulfillment, "ship", quantities):
+        return recalled
     errors = _unshippable(fulfillment, quantities)
     if errors:
         return Excess(errors)

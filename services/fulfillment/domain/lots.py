@@ -1,6 +1,6 @@
 """Which lots a line's units come from: as inventory pinned them, on the bench, gone, and reported short."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -23,13 +23,30 @@ class Lots:
     """One line's units by lot; units of which nobody told the lot are in none of these.
 
     `told` is the newest list of order, in the order in which lots leave (first expired first out). `short` holds what
-    was reported and is not known to that list.
+    was reported and is not known to that list. `recalled` are names of lots that must not leave, ids or codes, as far
+    as they matter here.
     """
 
     told: tuple[Lot, ...] = ()
     bench: Units = field(default_factory=dict)
     gone: Units = field(default_factory=dict)
     short: Units = field(default_factory=dict)
+    recalled: frozenset[str] = frozenset()
+
+    def is_recalled(self, name: str) -> bool:
+        """Whether the lot of that id or code must not leave."""
+        lot = self.known(name)
+        return not self.recalled.isdisjoint((name,) if lot is None else (lot.lot_id, lot.lot_code))
+
+    @property
+    def recalled_on_bench(self) -> Units:
+        """Units that were picked and must not leave, by lot."""
+        return {name: n for name, n in self.bench.items() if self.recalled and self.is_recalled(name)}
+
+    @property
+    def names(self) -> list[str]:
+        """Every lot that is listed or on the bench, by id."""
+        return [*(lot.lot_id for lot in self.told), *self.bench]
 
     def known(self, name: str) -> Lot | None:
         """The listed lot with that id or that code, as a scanner reads either."""
@@ -46,14 +63,15 @@ class Lots:
         return max(0, lot.quantity - used)
 
     def listed(self, quantity: int) -> list[tuple[Lot | None, int]]:
-        """The lots to take so many units from; None: any lot."""
-        found: list[tuple[Lot | None, int]] = []
-        for lot in self.told:
-            taken = min(quantity, self.left(lot))
-            if taken:
-                found.append((lot, taken))
-                quantity -= taken
-        return [*found, (None, quantity)] if quantity else found
+        """The lots to take so many units from; None: any lot. In place of recalled ones order will name others."""
+        good = [lot for lot in self.told if not self.is_recalled(lot.lot_id)]
+        found: list[tuple[Lot | None, int]] = [*_from(good, self.left, quantity)]
+        rest = quantity - sum(units for _, units in found) - sum(units for _, units in self.awaited(quantity))
+        return [*found, (None, rest)] if rest > 0 else found
+
+    def awaited(self, quantity: int) -> list[tuple[Lot, int]]:
+        """Up to so many units that were listed of lots that are recalled by now."""
+        return _from([lot for lot in self.told if self.is_recalled(lot.lot_id)], self.left, quantity)
 
     def picked(self, lot_id: str | None, quantity: int) -> "Lots":
         return self if lot_id is None else replace(self, bench=moved(self.bench, {lot_id: quantity}))
@@ -84,6 +102,17 @@ class Lots:
 
 
 NO_LOTS: Final = Lots()
+
+
+def _from(lots: Sequence[Lot], left: Callable[[Lot], int], quantity: int) -> list[tuple[Lot, int]]:
+    """Up to so many units, from the first lots on."""
+    found = []
+    for lot in lots:
+        taken = min(quantity, left(lot))
+        quantity -= taken
+        if taken:
+            found.append((lot, taken))
+    return found
 
 
 def moved(units: Units, change: Units) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """A fulfillment as it is kept: values made of rows."""
 
+import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
+from services.fulfillment.domain.copies import replace
 from services.fulfillment.domain.lots import NO_LOTS, Lot, Lots
 from services.fulfillment.domain.state import Fulfillment, Line, Parcel, Shipment
 
@@ -29,6 +31,20 @@ def whole(
         )
         for row in heads
     ]
+
+
+def with_recalled(fulfillments: Sequence[Fulfillment], recalled: Mapping[str, frozenset[str]]) -> list[Fulfillment]:
+    """The same, whose lines know which lots of their product must not leave."""
+    if not recalled:
+        return list(fulfillments)
+    return [
+        replace(found, lines={id: _knowing(line, recalled.get(id)) for id, line in found.lines.items()})
+        for found in fulfillments
+    ]
+
+
+def _knowing(line: Line, recalled: frozenset[str] | None) -> Line:
+    return line if recalled is None else replace(line, lots=dataclasses.replace(line.lots, recalled=recalled))
 
 
 def _by_order(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -36,6 +36,7 @@ async def test_an_order_that_is_ready_gets_one_fulfillment_and_one_answer(wareho
         "cancelled": 0,
         "short": 0,
         "lots": [],
+        "recalled": 0,
     }
     ((type, version, data),) = await warehouse.told(id)
     assert (type, version) == ("fulfillment.created", 1)
