@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from services.order.api.alerts import alert_routes
+from services.order.api.figures import figure_routes
 from services.order.api.retrying import retry_routes
 from services.order.api.routes import routes
 from services.order.api.stream import stream_routes
@@ -43,6 +44,7 @@ def build(settings: OrderSettings) -> Service:
         ),
         routers=(
             alert_routes(database),
+            figure_routes(database),
             retry_routes(database),
             stream_routes(database, stopping),
             routes(database, policy),

@@ -76,6 +76,15 @@ CREATE TABLE dead_letters (
     CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text, 'purged'::text])))
 );
 
+CREATE TABLE demand_days (
+    product_id text NOT NULL,
+    day date NOT NULL,
+    ordered bigint NOT NULL,
+    orders bigint NOT NULL,
+    CONSTRAINT demand_is_not_negative CHECK ((LEAST(ordered, orders) >= 0))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE idempotency (
     sub text NOT NULL,
     route text NOT NULL,
@@ -135,6 +144,42 @@ ALTER TABLE mails ALTER COLUMN mail_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE order_days (
+    day date NOT NULL,
+    orders bigint NOT NULL,
+    shipped bigint NOT NULL,
+    released bigint NOT NULL,
+    expired bigint NOT NULL,
+    due bigint NOT NULL,
+    due_left_on_time bigint NOT NULL,
+    due_open bigint NOT NULL,
+    arrived bigint NOT NULL,
+    arrived_due bigint NOT NULL,
+    arrived_on_time bigint NOT NULL,
+    arrived_seconds bigint NOT NULL,
+    CONSTRAINT no_day_has_less_than_nothing CHECK ((LEAST(orders, shipped, released, expired, due, due_left_on_time, due_open, arrived, arrived_due, arrived_on_time, arrived_seconds) >= 0))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE order_figures (
+    order_id uuid NOT NULL,
+    accepted_on date NOT NULL,
+    demanded boolean NOT NULL,
+    shipped bigint NOT NULL,
+    released bigint NOT NULL,
+    expired bigint NOT NULL,
+    due_on date,
+    left_on_time boolean,
+    is_open boolean,
+    arrived_on date,
+    arrived_on_time boolean,
+    arrived_seconds bigint,
+    CONSTRAINT what_arrived_took_its_time CHECK (((arrived_on IS NULL) = (arrived_seconds IS NULL))),
+    CONSTRAINT what_is_due_is_open_or_has_left CHECK ((num_nulls(due_on, left_on_time, is_open) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT what_is_open_has_not_left CHECK ((NOT (left_on_time AND is_open)))
+)
+WITH (fillfactor='80');
 
 CREATE TABLE order_history (
     order_id uuid NOT NULL,
@@ -259,6 +304,22 @@ CREATE TABLE orders (
 )
 WITH (fillfactor='60');
 
+CREATE TABLE orders_touched (
+    place bigint NOT NULL,
+    touched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    order_ids uuid[] NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE orders_touched ALTER COLUMN place ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME orders_touched_place_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE outbox (
     shard smallint NOT NULL,
     seq bigint NOT NULL,
@@ -369,6 +430,9 @@ ALTER TABLE ONLY orders
 ALTER TABLE ONLY dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id);
 
+ALTER TABLE ONLY demand_days
+    ADD CONSTRAINT demand_days_pkey PRIMARY KEY (product_id, day);
+
 ALTER TABLE ONLY idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (sub, route, key);
 
@@ -383,6 +447,12 @@ ALTER TABLE ONLY items
 
 ALTER TABLE ONLY mails
     ADD CONSTRAINT mails_pkey PRIMARY KEY (mail_id);
+
+ALTER TABLE ONLY order_days
+    ADD CONSTRAINT order_days_pkey PRIMARY KEY (day);
+
+ALTER TABLE ONLY order_figures
+    ADD CONSTRAINT order_figures_pkey PRIMARY KEY (order_id);
 
 ALTER TABLE ONLY order_history
     ADD CONSTRAINT order_history_pkey PRIMARY KEY (order_id, step);
@@ -402,6 +472,9 @@ ALTER TABLE ONLY order_shipments
 ALTER TABLE ONLY orders
     ADD CONSTRAINT orders_pkey PRIMARY KEY (order_id);
 
+ALTER TABLE ONLY orders_touched
+    ADD CONSTRAINT orders_touched_pkey PRIMARY KEY (place);
+
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (shard, seq, created_at);
 
@@ -417,6 +490,8 @@ ALTER TABLE ONLY schema_migrations
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
 CREATE INDEX dead_mails ON mails USING btree (mail_id) WHERE (state = 'dead'::text);
+
+CREATE INDEX demand_of_a_day ON demand_days USING btree (day, product_id);
 
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
 

@@ -24,6 +24,10 @@ class Entry:
 
 
 ADD_HISTORY = """
+WITH touched AS (
+    INSERT INTO orders_touched (order_ids)
+    SELECT array_agg(DISTINCT order_id) FROM unnest($1::uuid[]) AS changed (order_id)
+)
 INSERT INTO order_history (order_id, at, service, event, event_id, causation_id, from_status, to_status, detail)
 SELECT order_id, at, service, event, event_id, causation_id, from_status, to_status, detail
 FROM unnest(
@@ -35,7 +39,7 @@ ORDER BY position
 
 
 async def add_history(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Appends the entries in their order."""
+    """Appends the entries in their order, and notes their orders for whoever keeps the sums of figures."""
     if entries:
         columns = (list(column) for column in zip(*(_row(entry) for entry in entries), strict=True))
         await tx.execute(ADD_HISTORY, *columns)
