@@ -5,6 +5,7 @@ from typing import Final
 
 from services.inventory.api import routes
 from services.inventory.api.alerts import alert_routes
+from services.inventory.api.figures import figure_routes
 from services.inventory.domain.shelf import Terms
 from services.inventory.handlers import subscriptions
 from services.inventory.jobs import jobs
@@ -38,7 +39,7 @@ def build(settings: InventorySettings) -> Service:
         jobs=jobs(
             house, settings.sweep_seconds, settings.level_seconds, settings.overdue_seconds, settings.needs_seconds
         ),
-        routers=(alert_routes(database), routes(database, house)),
+        routers=(alert_routes(database), figure_routes(database), routes(database, house)),
         migrations=Path(__file__).parent / "migrations",
         partitions=PARTITIONS,
         path="/api/inventory",

@@ -1,6 +1,7 @@
-"""Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told; lots
-expire, orders are promised others, recalls reach what was made since."""
+"""Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told and
+sums kept; lots expire, orders are promised others, recalls reach what was made since."""
 
+from services.inventory.operations.figuring import ITEMS_MAX, keep_sums
 from services.inventory.operations.levels import LEVELS_MAX, publish_levels
 from services.inventory.operations.lot_commands import PAST_MAX, expire_lots, promise_other_lots, spread_recalls
 from services.inventory.operations.shelves import LAPSED_CLAIMS_MAX, House
@@ -13,8 +14,10 @@ from services.inventory.operations.timers import (
     watch_overdue_holds,
 )
 from services.inventory.store.alerts import count_open_alerts
+from services.inventory.views.figures import read_figures
 from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
+from shared.runtime.kpis import SUMS_EVERY_SECONDS, figures_job
 from shared.runtime.transaction import Transaction
 
 
@@ -50,5 +53,7 @@ def jobs(
         Job("spread_recalls", every_seconds=1.0, tick=spread, batch=1),
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=level_seconds, tick=publish_levels, batch=LEVELS_MAX),
+        Job("keep_sums", every_seconds=SUMS_EVERY_SECONDS, tick=keep_sums, batch=ITEMS_MAX),
         open_alerts_job("inventory", count_open_alerts),
+        figures_job("inventory", read_figures),
     )

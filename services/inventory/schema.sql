@@ -181,6 +181,34 @@ CREATE TABLE item_costs (
     CONSTRAINT cost_is_of_units_received CHECK (((quantity > 0) AND (value >= (0)::numeric)))
 );
 
+CREATE TABLE item_days (
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    sold bigint NOT NULL,
+    used bigint NOT NULL,
+    received bigint NOT NULL,
+    closing_current bigint NOT NULL,
+    closing_available bigint NOT NULL,
+    was_out boolean NOT NULL,
+    CONSTRAINT closing_levels_are_not_negative CHECK ((LEAST(closing_current, closing_available) >= 0)),
+    CONSTRAINT units_that_came_or_were_sold_are_not_negative CHECK ((LEAST(sold, received) >= 0))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN item_days.used IS 'materials issued to batches, less what came back';
+
+COMMENT ON COLUMN item_days.was_out IS 'nothing was available at some moment of the day';
+
+CREATE TABLE item_sums (
+    item_id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    added_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE item_sums IS 'up to which version of an item its days know the ledger, and the time of that row';
+
 CREATE TABLE items (
     id text NOT NULL COLLATE pg_catalog."C",
     kind text NOT NULL,
@@ -517,6 +545,12 @@ ALTER TABLE ONLY inbox
 ALTER TABLE ONLY item_costs
     ADD CONSTRAINT item_costs_pkey PRIMARY KEY (item_id);
 
+ALTER TABLE ONLY item_days
+    ADD CONSTRAINT item_days_pkey PRIMARY KEY (item_id, day);
+
+ALTER TABLE ONLY item_sums
+    ADD CONSTRAINT item_sums_pkey PRIMARY KEY (item_id);
+
 ALTER TABLE ONLY items
     ADD CONSTRAINT items_pkey PRIMARY KEY (id);
 
@@ -590,6 +624,8 @@ CREATE INDEX claims_that_lapse ON claims USING btree (expires_at, id) WHERE (sta
 
 CREATE INDEX confirmed_claims_by_date ON claims USING btree (expires_at, id) WHERE (status = 'confirmed'::text);
 
+CREATE INDEX counts_by_time ON counts USING btree (at);
+
 CREATE INDEX counts_of_a_lot ON counts USING btree (lot_id, COALESCE(counted_at, at)) WHERE (lot_id IS NOT NULL);
 
 CREATE INDEX counts_of_an_item ON counts USING btree (item_id, COALESCE(counted_at, at));
@@ -597,6 +633,8 @@ CREATE INDEX counts_of_an_item ON counts USING btree (item_id, COALESCE(counted_
 CREATE INDEX dead_letters_to_copy ON dead_letters USING btree (dead_letter_id) WHERE (NOT copied);
 
 CREATE INDEX idempotency_by_age ON idempotency USING btree (created_at);
+
+CREATE INDEX item_days_by_day ON item_days USING btree (day);
 
 CREATE INDEX ledger_of_a_reference ON ONLY ledger USING btree (reference_id, at, transaction_id);
 
@@ -611,6 +649,8 @@ CREATE INDEX lots_of_an_item ON lots USING btree (item_id, lot_id);
 CREATE INDEX lots_on_sale ON lots USING btree (sell_by, item_id) WHERE ((status = 'available'::text) AND (NOT spent) AND (sell_by IS NOT NULL));
 
 CREATE INDEX lots_with_units ON lots USING btree (item_id, expires_on, made_at, lot_id) WHERE (NOT spent);
+
+CREATE INDEX low_stock_alerts_by_end ON alerts USING btree (resolved_at) WHERE ((kind = 'low_stock'::text) AND (status = 'resolved'::text));
 
 CREATE UNIQUE INDEX one_dead_letter_per_record ON dead_letters USING btree (topic, partition, "offset", digest) WHERE (state <> 'purged'::text);
 
@@ -653,6 +693,12 @@ ALTER TABLE ONLY counts
 
 ALTER TABLE ONLY item_costs
     ADD CONSTRAINT item_costs_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY item_days
+    ADD CONSTRAINT item_days_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
+
+ALTER TABLE ONLY item_sums
+    ADD CONSTRAINT item_sums_item_id_fkey FOREIGN KEY (item_id) REFERENCES items(id);
 
 ALTER TABLE ONLY ledger_openings
     ADD CONSTRAINT ledger_openings_month_fkey FOREIGN KEY (month) REFERENCES ledger_archives(month);
