@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.bottling.api.alerts import alert_routes
 from services.bottling.api.batches import batch_routes, stuck_routes
+from services.bottling.api.figures import figure_routes
 from services.bottling.api.recipes import recipe_routes
 from services.bottling.api.schedule import schedule_routes
 from services.bottling.handlers import subscriptions
@@ -39,6 +40,7 @@ def build(settings: BottlingSettings) -> Service:
             schedule_routes(database),
             stuck_routes(database),
             alert_routes(database),
+            figure_routes(database, settings.currency),
         ),
         migrations=MIGRATIONS,
         path="/api/bottling",

@@ -6,8 +6,10 @@ from services.bottling.operations.watching import LATE_AT_ONCE, watch_late_batch
 from services.bottling.settings import BottlingSettings
 from services.bottling.store.alerts import count_open_alerts
 from services.bottling.store.questions import count_stuck
+from services.bottling.views.figures import figures_in
 from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
+from shared.runtime.kpis import figures_job
 from shared.runtime.stuck import stuck_job
 from shared.runtime.transaction import Transaction
 
@@ -28,4 +30,5 @@ def jobs(settings: BottlingSettings) -> tuple[Job, ...]:
         Job("propose_batches", every_seconds=settings.replenish_seconds, tick=propose, batch=PROPOSED_AT_ONCE),
         stuck_job("bottling", count_stuck),
         open_alerts_job("bottling", count_open_alerts),
+        figures_job("bottling", figures_in(settings.currency)),
     )

@@ -352,6 +352,8 @@ ALTER TABLE ONLY relay
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (room, number);
 
+CREATE INDEX batches_by_end ON batches USING btree (ended_at) WHERE (status = ANY (ARRAY['completed'::text, 'failed'::text]));
+
 CREATE INDEX batches_by_product ON batches USING btree (product_id, batch_id);
 
 CREATE INDEX batches_by_status ON batches USING btree (status, batch_id);
