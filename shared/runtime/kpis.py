@@ -22,6 +22,7 @@ from shared.runtime.transaction import CLOCK, Transaction
 DAYS: Final = 30
 """The window where none is asked for: today and the days before."""
 DAYS_MAX: Final = 3_660
+TREND_DAYS_MAX: Final = 366
 SUMS_EVERY_SECONDS: Final = 2.0
 SHOW_EVERY_SECONDS: Final = 30.0
 

@@ -4,33 +4,26 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from services.inventory.app import build
-from services.inventory.domain.levels import Entry, Reference
-from services.inventory.operations.figuring import keep_sums
 from services.inventory.settings import InventorySettings
 from services.inventory.store.figures import add_ledger
-from services.inventory.store.ledger import append_entries
 from services.inventory.views.figures import read_figures
 from shared.runtime.auth import make_token
 from shared.runtime.database import Database
 from shared.runtime.jobs import Job, tick_once
 from shared.runtime.kpis import Window
 from shared.runtime.service import http_app
+from tests.component.inventory.figuring import DAY, TODAY, at, between, move, sum_up
 from tests.component.inventory.warehouse import Warehouse, new
 from tests.plans import rows_read
 
 SECRET = "s" * 32
-TODAY = datetime.now(UTC).date()
-DAY = TODAY - timedelta(days=20)
-MOVE = "UPDATE stock SET current = $2, reserved = $3, held = $4, version = $5 WHERE item_id = $1"
-HELD_TYPES = ("hold", "unhold")
-RESERVED_TYPES = ("reserve", "release")
 DAYS = "SELECT item_id, day, sold, used, received, closing_current, closing_available, was_out FROM item_days"
 LEDGER = """
 SELECT item_id, version, type, quantity, new_current, new_current - new_reserved - new_held AS available,
@@ -38,47 +31,6 @@ SELECT item_id, version, type, quantity, new_current, new_current - new_reserved
 FROM ledger
 """
 Figures = dict[str, tuple[Any, Any, Any]]
-
-
-def at(day: int, hour: int = 12, minute: int = 0) -> datetime:
-    """A moment `day` days after DAY."""
-    return datetime.combine(DAY, time(hour, minute), UTC) + timedelta(days=day)
-
-
-def between(first: int, last: int) -> Window:
-    """From the first day to the last, both in it."""
-    return Window(DAY + timedelta(days=first), DAY + timedelta(days=last + 1))
-
-
-async def move(warehouse: Warehouse, item_id: str, when: datetime, *changes: tuple[str, int]) -> None:
-    """Rows of the ledger as an operation of that moment had written them."""
-    async with warehouse.database.transaction() as tx:
-        for type, quantity in changes:
-            row = await tx.fetchrow("SELECT current, reserved, held, version FROM stock WHERE item_id = $1", item_id)
-            assert row is not None
-            entry = Entry(
-                item_id=item_id,
-                version=row["version"] + 1,
-                type=type,  # type: ignore[arg-type]
-                quantity=quantity,
-                previous_current=row["current"],
-                new_current=row["current"] + quantity * (type not in RESERVED_TYPES + HELD_TYPES),
-                previous_reserved=row["reserved"],
-                new_reserved=row["reserved"] + quantity * (type in RESERVED_TYPES),
-                previous_held=row["held"],
-                new_held=row["held"] + quantity * (type in HELD_TYPES),
-                reference=Reference("test", "t-1", "ann"),
-            )
-            await append_entries(tx, [entry], when)
-            await tx.execute(MOVE, item_id, entry.new_current, entry.new_reserved, entry.new_held, entry.version)
-
-
-async def sum_up(database: Database) -> None:
-    for _ in range(1_000):
-        async with database.transaction() as tx:
-            if not await keep_sums(tx):
-                return
-    raise AssertionError("the job does not come to an end")
 
 
 async def figures(warehouse: Warehouse, window: Window, now: datetime | None = None) -> Figures:
