@@ -38,7 +38,8 @@ WITH units AS (
 ), promised AS (
     SELECT order_id, promised_on FROM order_promises WHERE order_id = ANY($1::uuid[]) AND number = 1
 ), known AS (
-    SELECT orders.order_id, orders.status, orders.accepted_at, orders.rejection ->> 'reason' AS refused_for,
+    SELECT orders.order_id, orders.status, orders.rejection ->> 'reason' AS refused_for,
+        date_trunc('milliseconds', orders.accepted_at) AS accepted_at,
         CASE WHEN orders.status = 'rejected' THEN 0 ELSE units.shipped END AS shipped,
         CASE WHEN orders.status = 'rejected' THEN 0 ELSE units.released END AS released,
         CASE WHEN orders.status = 'expired' THEN units.open ELSE 0 END AS expired,
