@@ -75,7 +75,7 @@ async def _picked_and_recalled(shop: Shop, order_id: str, item_id: str, lot_id: 
     assert answer.status_code == 200, answer.text
 
     async def heard() -> bool:
-        return (await shop.fulfillment(order_id))["lines"][0]["recalled"] == units
+        return bool((await shop.fulfillment(order_id))["lines"][0]["recalled"] == units)
 
     await until(heard, what="the recall heard on the floor")
     path = f"/api/fulfillment/fulfillments/{(await shop.fulfillment(order_id))['fulfillment_id']}/ship"

@@ -28,7 +28,9 @@ async def test_no_list_names_a_recalled_lot(warehouse: Warehouse) -> None:
     assert await warehouse.count("SELECT count(*) FROM recalled_lots") == 1
     for path in (f"fulfillments/{fulfillment['fulfillment_id']}/picking-list", f"waves/{wave['wave_id']}"):
         assert await _listed(warehouse, path) == [("R-02", 2)]
-    await warehouse.hears(ready(fulfillment["order_id"], 5, roses(lots=[LOTS[1], {**LOTS[0], "lot_id": "l-9"}])))
+    first: Any = LOTS[0]
+    other = {**first, "lot_id": "l-9"}
+    await warehouse.hears(ready(fulfillment["order_id"], 5, roses(lots=[LOTS[1], other])))
     await recall(warehouse, "l-9", "R-09", item_id="ANOTHER")
     assert await _listed(warehouse, f"waves/{wave['wave_id']}") == [("R-02", 2), ("R-01", 3)]
 
