@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e contracts documents schema saga bench bench-large
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e browser contracts documents schema saga bench bench-large
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -9,7 +9,8 @@ RUN := $(BIN)/python -m
 WORKERS ?= auto
 # Containers build and pull for minutes the first time: `make test FLACON_E2E=0` leaves them out.
 FLACON_E2E ?= $(shell docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1 && echo 1 || echo 0)
-PROJECTS := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml shared/*/pyproject.toml deploy/local/pyproject.toml)
+CHROMIUM := test -n "$$FLACON_CHROMIUM" || command -v chromium chromium-browser google-chrome-stable google-chrome > /dev/null
+PROJECTS := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml shared/*/pyproject.toml deploy/local/pyproject.toml console/pyproject.toml)
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +20,7 @@ setup: .venv/.synced ## make the Python environment (.venv) from uv.lock
 demo: .venv/.synced ## run a file of orders through the four services and audit it: make demo [ORDERS=path]
 	@$(RUN) deploy.local demo $(if $(ORDERS),--orders "$(ORDERS)")
 
-up: .venv/.synced ## start Postgres, Kafka and the four services on this machine
+up: .venv/.synced ## start Postgres, Kafka, the four services and the console on this machine
 	@$(RUN) deploy.local up
 
 down: .venv/.synced ## stop them; the data stay
@@ -29,8 +30,13 @@ check: .venv/.synced ## format, lint, types, imports, unit, contract and structu
 	@$(MAKE) --no-print-directory format lint imports
 	@$(MAKE) --no-print-directory -j2 types quick
 
-test: check ## everything: check, the model of the saga, component and system tests, and the containers where Docker answers
-	@$(MAKE) --no-print-directory model component system $(if $(filter 1,$(FLACON_E2E)),e2e)
+test: check ## everything: check, the model of the saga, component and system tests, the console where there is a Chromium, the containers where Docker answers
+	@$(CHROMIUM) || echo "no Chromium: the browser tests are left out" >&2
+	@$(MAKE) --no-print-directory model component system $(if $(shell $(CHROMIUM) && echo 1),browser) $(if $(filter 1,$(FLACON_E2E)),e2e)
+
+browser: .venv/.synced ## the console in a real Chromium
+	@$(CHROMIUM) || { echo "error: no Chromium: install one (Debian: apt-get install chromium) or name it in FLACON_CHROMIUM" >&2; exit 3; }
+	@$(BIN)/pytest tests/browser
 
 contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catalog of events
 	@$(RUN) shared.contracts

@@ -31,8 +31,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Flacon on this machine: PostgreSQL, Kafka and the four services as processes on loopback. "
-    "Data and logs are in .flacon/, or in the folder that FLACON_HOME names.",
+    help="Flacon on this machine: PostgreSQL, Kafka, the four services and the console as processes on "
+    "loopback. Data and logs are in .flacon/, or in the folder that FLACON_HOME names.",
     epilog="Exit codes: 0 done, 1 a check failed, 2 wrong usage or input, 3 could not run, 130 interrupted.",
 )
 

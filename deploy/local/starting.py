@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 from aiokafka.errors import KafkaError
 
+from deploy.local.console import NAME as CONSOLE
+from deploy.local.console import console_settings, ensure_console
 from deploy.local.credentials import SERVICES, Credentials, credentials_of, token_for
 from deploy.local.database import prepare, service_dsns
 from deploy.local.failure import CannotRun
@@ -78,7 +81,7 @@ class LocalStack:
         except CannotRun:
             return None
         running = {record.name: record for record in self.processes.all()}
-        if set(running) != {"postgres", "kafka", *_names(counts)}:
+        if set(running) != {"postgres", "kafka", CONSOLE, *_names(counts)}:
             return None
         services = (record for name, record in running.items() if name not in ("postgres", "kafka"))
         ready = await asyncio.gather(*(is_ready(record.port) for record in services))
@@ -106,7 +109,12 @@ class LocalStack:
             group.create_task(self._topics(broker.result().port))
         with self.screen.step("services ready"):
             await fleet.scale(counts)
-        return self._written(postgres.dsn(database.result().port, DATABASE), fleet, broker.result(), secrets)
+        stack = self._stack(postgres.dsn(database.result().port, DATABASE), fleet, broker.result(), secrets)
+        with self.screen.step("console"):
+            settings = console_settings(stack.services, stack.kafka, stack.jwt_secret)
+            stack = replace(stack, console=await ensure_console(self.home, self.processes, settings))
+        stack.save(self.home.stack)
+        return stack
 
     async def _clear_leftovers(self) -> None:
         """A killed start left processes without `stack.json`; a killed stack left one that is not true."""
@@ -172,9 +180,9 @@ class LocalStack:
         if database is not None:
             await postgres.stop(database)
 
-    def _written(self, admin: str, fleet: Fleet, broker: Record, secrets: Credentials) -> Stack:
+    def _stack(self, admin: str, fleet: Fleet, broker: Record, secrets: Credentials) -> Stack:
         instances = fleet.instances()
-        stack = Stack(
+        return Stack(
             services={service: many[0].url for service, many in instances.items()},
             instances=instances,
             kafka=f"{HOST}:{broker.port}",
@@ -182,8 +190,6 @@ class LocalStack:
             token=token_for(secrets.jwt_secret),
             jwt_secret=secrets.jwt_secret,
         )
-        stack.save(self.home.stack)
-        return stack
 
 
 def fleet_of(home: Home, stack: Stack) -> Fleet:

@@ -55,6 +55,7 @@ def print_addresses(stack: Stack, home: Home) -> None:
     for service, url in stack.services.items():
         more = len(stack.instances[service]) - 1
         print(f"{service:<12} {url}{f' and {more} more' if more else ''}")
+    print(f"{'console':<12} {stack.console}")
     print(f"{'kafka':<12} {stack.kafka}")
     print(f"{'all else':<12} {home.stack}")
 

@@ -17,14 +17,14 @@ from shared.runtime.signing_keys import SigningKeys, is_safe_url
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
-S = TypeVar("S", bound="ServiceSettings")
+S = TypeVar("S", bound="ProcessSettings")
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs; a service subclasses it with `env_prefix="ORDER_"` and adds its own.
+class ProcessSettings(BaseSettings):
+    """What every process needs that hears events and believes tokens: the services, and the console.
 
-    `TOPIC_PREFIX`, `TOPIC_PARTITIONS` and `CURRENCY` belong to the whole installation and have no prefix. A secret may
-    stand in a file that `..._FILE` names. What is written below a field is its row in `docs/configuration.md`.
+    `TOPIC_PREFIX` and `CURRENCY` belong to the whole installation and have no prefix. A secret may stand in a file that
+    `..._FILE` names. What is written below a field is its row in `docs/configuration.md`.
     """
 
     model_config = SettingsConfigDict(
@@ -36,10 +36,6 @@ class ServiceSettings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    postgres_dsn: str = Field(repr=False, pattern=r"^postgres(ql)?://")
-    """Where the service's own schema is, as its own role: `postgresql://order_service@host:5432/flacon`."""
-    postgres_password: str | None = Field(None, repr=False, min_length=1)
-    """The role's password, unless the address above has it."""
     kafka: str = Field(min_length=1)
     """Kafka's brokers, `host:port`, several with commas."""
     kafka_ca_file: str | None = None
@@ -64,26 +60,14 @@ class ServiceSettings(BaseSettings):
     """How far the issuer's clock may be off."""
     topic_prefix: str = Field("", validation_alias="TOPIC_PREFIX", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     """Stands before the name of every topic and consumer group, so that installations may share a cluster."""
-    topic_partitions: int = Field(4, validation_alias="TOPIC_PARTITIONS", ge=1, le=1000)
-    """Partitions per topic, as the AsyncAPI document tells; the topics step makes as many."""
     currency: str = Field("EUR", validation_alias="CURRENCY", pattern=r"^[A-Z]{3}$")
     """The one currency of all costs."""
     host: str = "127.0.0.1"
     """The address that HTTP listens on."""
     port: int = Field(0, ge=0, le=65535)
     """The port that HTTP listens on; 0 = a free one, which the log tells."""
-    require_idempotency_key: bool = False
-    """Whether every `POST` must carry an `Idempotency-Key`."""
-    outbox_shards: int = Field(1, ge=1, le=SHARDS_MAX)
-    """Relays that send events side by side; the events of one key keep their order."""
-    pool_size: int = Field(10, ge=2, le=200)
-    """Connections to Postgres of one instance at most; three more watch, listen and relay."""
-    rate_limit: str = RATE_LIMIT
-    """Requests of one client to one instance, reads and writes each: `600/second`, `100 per minute`."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
-    otlp_endpoint: str | None = None
-    """Where traces go (OTLP over HTTP: `http://collector:4318`); without one they are passed on, not recorded."""
 
     @classmethod
     def settings_customise_sources(
@@ -96,13 +80,6 @@ class ServiceSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given, then the environment, then the files that the environment names."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_its_password(cls, given: Any) -> Any:
-        if isinstance(given, dict) and isinstance(given.get("postgres_password"), str):
-            return {**given, "postgres_dsn": with_password(given.get("postgres_dsn"), given["postgres_password"])}
-        return given
 
     @field_validator("jwt_secret")
     @classmethod
@@ -149,18 +126,49 @@ class ServiceSettings(BaseSettings):
         keys = SigningKeys(self.jwt_issuer, self.jwt_jwks_url, ca_file=self.jwt_ca_file)
         return Tokens(keys=keys, trust=trust)
 
-    @field_validator("rate_limit")
-    @classmethod
-    def _is_a_rate(cls, rate: str) -> str:
-        parse_rate(rate)
-        return rate
-
     @field_validator("log_level")
     @classmethod
     def _is_a_level(cls, level: str) -> str:
         if level.lower() not in LOG_LEVELS:
             raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
         return level.lower()
+
+
+class ServiceSettings(ProcessSettings):
+    """What every service needs; a service subclasses it with `env_prefix="ORDER_"` and adds its own.
+
+    `TOPIC_PARTITIONS` belongs to the whole installation too.
+    """
+
+    postgres_dsn: str = Field(repr=False, pattern=r"^postgres(ql)?://")
+    """Where the service's own schema is, as its own role: `postgresql://order_service@host:5432/flacon`."""
+    postgres_password: str | None = Field(None, repr=False, min_length=1)
+    """The role's password, unless the address above has it."""
+    topic_partitions: int = Field(4, validation_alias="TOPIC_PARTITIONS", ge=1, le=1000)
+    """Partitions per topic, as the AsyncAPI document tells; the topics step makes as many."""
+    require_idempotency_key: bool = False
+    """Whether every `POST` must carry an `Idempotency-Key`."""
+    outbox_shards: int = Field(1, ge=1, le=SHARDS_MAX)
+    """Relays that send events side by side; the events of one key keep their order."""
+    pool_size: int = Field(10, ge=2, le=200)
+    """Connections to Postgres of one instance at most; three more watch, listen and relay."""
+    rate_limit: str = RATE_LIMIT
+    """Requests of one client to one instance, reads and writes each: `600/second`, `100 per minute`."""
+    otlp_endpoint: str | None = None
+    """Where traces go (OTLP over HTTP: `http://collector:4318`); without one they are passed on, not recorded."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_its_password(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("postgres_password"), str):
+            return {**given, "postgres_dsn": with_password(given.get("postgres_dsn"), given["postgres_password"])}
+        return given
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, rate: str) -> str:
+        parse_rate(rate)
+        return rate
 
 
 class SettingsError(Exception):
@@ -175,7 +183,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         kind = self.settings_cls
-        assert issubclass(kind, ServiceSettings)
+        assert issubclass(kind, ProcessSettings)
         try:
             return read_secrets({field: variables(kind)[field] for field in secrets_of(kind)})
         except ValueError as error:
@@ -194,29 +202,29 @@ def load_settings(kind: type[S], **given: Any) -> S:
         raise SettingsError(_told(kind, error)) from None
 
 
-def variables(kind: type[ServiceSettings]) -> dict[str, str]:
+def variables(kind: type[ProcessSettings]) -> dict[str, str]:
     """The environment variable of each field."""
     return {name: _variable(kind, name, field) for name, field in kind.model_fields.items()}
 
 
-def secrets_of(kind: type[ServiceSettings]) -> list[str]:
+def secrets_of(kind: type[ProcessSettings]) -> list[str]:
     """The fields that may stand in a file: those that are never shown."""
     return [name for name, field in kind.model_fields.items() if not field.repr]
 
 
-def every_variable(kind: type[ServiceSettings]) -> set[str]:
+def every_variable(kind: type[ProcessSettings]) -> set[str]:
     """The names of all that the environment may tell this service."""
     named = variables(kind)
     return {*named.values(), *(named[field] + FILE_SUFFIX for field in secrets_of(kind))}
 
 
-def _variable(kind: type[ServiceSettings], name: str, field: FieldInfo) -> str:
+def _variable(kind: type[ProcessSettings], name: str, field: FieldInfo) -> str:
     if isinstance(field.validation_alias, str):
         return field.validation_alias
     return (str(kind.model_config.get("env_prefix", "")) + name).upper()
 
 
-def _told(kind: type[ServiceSettings], error: ValidationError) -> str:
+def _told(kind: type[ProcessSettings], error: ValidationError) -> str:
     names = variables(kind)
     wrong = []
     for found in error.errors(include_url=False, include_input=False):

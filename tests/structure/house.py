@@ -78,7 +78,7 @@ def room(service: str, name: str) -> list[Module]:
 
 def product_modules() -> list[Module]:
     """Everything that is shipped."""
-    return modules("services", "shared", "deploy")
+    return modules("services", "shared", "deploy", "console")
 
 
 __all__ = ["ROOMS", "ROOT", "SERVICES", "SQL_START", "Module", "modules", "product_modules", "room"]

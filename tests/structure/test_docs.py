@@ -10,10 +10,10 @@ from tests.structure.house import ROOT, Module
 
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "services/*/README.md", "deploy/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "services/*/README.md", "console/*.md", "deploy/**/*.md")
     for path in ROOT.glob(pattern)
 )
-PATH = re.compile(r"`((?:services|shared|deploy|tests|docs|benchmarks|examples)/[A-Za-z0-9_./-]+)`")
+PATH = re.compile(r"`((?:services|shared|deploy|console|tests|docs|benchmarks|examples)/[A-Za-z0-9_./-]+)`")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 

@@ -22,7 +22,7 @@ from deploy.local.processes import Processes
 from deploy.local.stack import Stack
 
 COMMAND_SECONDS = 240
-ONE_EACH = {"postgres", "kafka", "order-1", "inventory-1", "bottling-1", "fulfillment-1"}
+ONE_EACH = {"postgres", "kafka", "order-1", "inventory-1", "bottling-1", "fulfillment-1", "console"}
 
 
 @pytest.fixture(scope="module")

@@ -181,6 +181,7 @@ def _further(stack: Stack, source: str) -> list[str]:
     return [
         f"orders of this run    GET {orders}/api/orders?source={source}",
         "services              " + "  ".join(f"{name} {url}" for name, url in sorted(stack.services.items())),
+        f"console               {stack.console}   (any name, any role)",
         "token, addresses      .flacon/stack.json",
         "logs                  python -m deploy.local logs [SERVICE] [-f]   (files: .flacon/logs)",
         "the proof, any time   python -m deploy.local audit",

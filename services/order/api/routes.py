@@ -11,7 +11,7 @@ from services.order.api.bodies import CancelBody, OrderBody
 from services.order.api.desk import Desk
 from services.order.domain.order import Policy, Status
 from services.order.operations.commanding import CancelOrder, ConfirmOrder
-from services.order.views.lists import Filters, list_orders
+from services.order.views.lists import Filters, count_open, list_orders
 from services.order.views.orders import customer_of, list_stuck, read_history, read_orders
 from shared.contracts.values import ITEM_ID_PATTERN
 from shared.runtime.auth import Caller, requires
@@ -114,6 +114,14 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             found = await list_orders(connection, filters, before, limit + 1)
         following = make_cursor(found[limit - 1]["order_id"]) if len(found) > limit else None
         return answered(request, page(found[:limit], following))
+
+    @router.get("/stages", **documented())
+    async def count_orders(request: Request, caller: Reads) -> Response:
+        """How many orders have each status that is not an end."""
+        if caller.customer_id is not None:
+            raise refused("insufficient-scope", "counts are not for one customer's token", required_scopes=[])
+        async with database.reading() as connection:
+            return answered(request, {"statuses": await count_open(connection)})
 
     @router.get("/stuck", tags=["operations"], **documented())
     async def get_stuck(request: Request, caller: Operator) -> Response:

@@ -125,3 +125,26 @@ async def list_orders(connection: Any, filters: Filters, before: UUID | None, li
     ids = [row["order_id"] for row in rows]
     found = await read_orders(connection, ids)
     return [found[str(order_id)] for order_id in ids]
+
+
+COUNT_OPEN = """
+SELECT status, count(*) AS orders
+FROM orders
+WHERE status IN ('created', 'backordered', 'confirmed', 'processing', 'cancelling', 'partially_fulfilled')
+  AND status <> 'fulfilled'
+GROUP BY status
+"""
+OPEN: Final[tuple[Status, ...]] = (
+    "created",
+    "backordered",
+    "confirmed",
+    "processing",
+    "cancelling",
+    "partially_fulfilled",
+)
+
+
+async def count_open(connection: Any) -> list[dict[str, Any]]:
+    """How many orders have each status that is not an end; what is read are those orders alone."""
+    counts = {row["status"]: row["orders"] for row in await connection.fetch(COUNT_OPEN)}
+    return [{"status": status, "orders": counts.get(status, 0)} for status in OPEN]

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from services.order.views.lists import Filters, list_orders
+from services.order.views.lists import Filters, count_open, list_orders
 from tests.component.order.conftest import Shop
 from tests.plans import rows_read
 
@@ -79,6 +79,22 @@ async def test_every_list_reads_little_more_than_it_shows(shop: Shop) -> None:
             for name, (filters, _) in lists.items()
         }
     assert {name: rows for name, rows in read.items() if rows > READ_MAX} == {}
+
+
+async def test_open_orders_are_counted_by_status_without_reading_the_others(shop: Shop) -> None:
+    await _fill(shop, 200_000, 100)
+    async with shop.database.reading() as connection:
+        await connection.execute("ANALYZE orders")
+        read = await rows_read(connection, partial(count_open, connection))
+    expected = dict.fromkeys(
+        ("created", "backordered", "confirmed", "processing", "cancelling", "partially_fulfilled"), 0
+    )
+
+    statuses = (await shop.get("/stages"))["statuses"]
+
+    assert {one["status"]: one["orders"] for one in statuses} == {**expected, "created": 200}
+    assert read <= READ_MAX
+    assert (await shop.customer.get("/api/orders/stages")).status_code == 403
 
 
 READ_ALL = """

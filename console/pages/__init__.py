@@ -1,0 +1,1 @@
+"""The views: each reads what it shows from the services and has them do what its forms ask."""

@@ -1,0 +1,119 @@
+"""How values read on a page: numbers, times, money, and the tone of a status."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+NOTHING: Final = "–"
+TONES: Final = {
+    **dict.fromkeys(("fulfilled", "delivered", "shipped", "completed", "resolved", "available", "fine", "ok"), "good"),
+    **dict.fromkeys(("confirmed", "processing", "ready", "picked", "packed", "active", "in_progress"), "info"),
+    **dict.fromkeys(
+        ("backordered", "short", "cancelling", "low_stock", "acknowledged", "pending_count", "quarantine", "starting"),
+        "warn",
+    ),
+    **dict.fromkeys(
+        ("rejected", "failed", "critical", "stockout", "raised", "recalled", "on_hold", "discrepancy", "batch_failed"),
+        "bad",
+    ),
+    **dict.fromkeys(("partially_fulfilled", "partially_shipped", "quality_check"), "info"),
+    **dict.fromkeys(("hold_overdue", "quality_below", "batch_late", "saga_stuck", "promise_missed", "open"), "warn"),
+}
+
+
+def number(value: Any) -> str:
+    """`12 345`, with a thin space that does not break."""
+    return NOTHING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def words(value: Any) -> str:
+    """`in_progress` as people say it."""
+    return NOTHING if value in (None, "") else str(value).replace("_", " ")
+
+
+def badge(status: str | None) -> Markup:
+    """A status in its tone; the word is there too, so colour never stands alone."""
+    if not status:
+        return Markup(NOTHING)
+    return Markup('<span class="badge {}">{}</span>').format(TONES.get(status, "plain"), words(status))
+
+
+def moment(text: str | datetime | None) -> datetime | None:
+    """A time of an answer."""
+    if text is None or isinstance(text, datetime):
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def when(text: str | datetime | None) -> Markup:
+    """Day and time in UTC."""
+    found = moment(text)
+    if found is None:
+        return Markup(NOTHING)
+    utc = found.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC", f"{utc:%d %b %H:%M}"
+    )
+
+
+def clock(text: str | datetime | None) -> Markup:
+    """The time of day with milliseconds."""
+    found = moment(text)
+    if found is None:
+        return Markup(NOTHING)
+    utc = found.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        utc.isoformat(), f"{utc:%H:%M:%S}.{utc.microsecond // 1000:03}"
+    )
+
+
+def day(text: str | None) -> str:
+    """A date as the services tell it."""
+    return text or NOTHING
+
+
+def money(value: Mapping[str, Any] | None) -> str:
+    """`12.34 EUR`, without zeros that say nothing."""
+    if not value or value.get("amount") is None:
+        return NOTHING
+    whole, _, rest = str(value["amount"]).partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {value.get('currency', '')}".rstrip()
+
+
+def short(text: str | None) -> Markup:
+    """The end of an id, which is what differs; the whole of it in the title."""
+    if not text:
+        return Markup(NOTHING)
+    return Markup('<span class="id" title="{}">{}</span>').format(text, text if len(text) <= 12 else "…" + text[-8:])
+
+
+def figure(value: Any, unit: str | None) -> Markup:
+    """A figure with its unit; ratios are shown in percent."""
+    if value is None:
+        return Markup('<span class="none">no data in this time</span>')
+    try:
+        amount = float(value)
+    except (TypeError, ValueError):
+        return escape(value)
+    if unit in ("ratio", "share", "percent", "%"):
+        return Markup("{} %").format(f"{amount * (1 if unit in ('percent', '%') else 100):.1f}")
+    shown = f"{amount:,.2f}".replace(",", "\u202f")
+    return Markup("{} <small>{}</small>").format(shown, "" if unit in (None, "", "1") else words(unit))
+
+
+FILTERS: Final = {
+    "number": number,
+    "words": words,
+    "badge": badge,
+    "when": when,
+    "clock": clock,
+    "day": day,
+    "money": money,
+    "short": short,
+}
