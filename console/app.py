@@ -10,42 +10,47 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from console.entrance import nowhere
+from console.entrance import broken, nowhere
 from console.identity import Door
 from console.live.hearing import Hearing
 from console.live.picture import Picture
 from console.live.signals import Signals
-from console.pages import live, orders, overview, signing
+from console.pages import alerts, fulfillment, live, lots, operations, orders, overview, production, signing, stock
 from console.readings import Readings
 from console.services import Services
 from console.settings import ConsoleSettings
 from console.visit import House
+from shared.runtime.auth import Tokens
 
 STATIC: Final = Path(__file__).parent / "static"
 
 
 def build(settings: ConsoleSettings) -> Starlette:
     """The console; its events are heard while it serves."""
-    house = _house(settings)
+    tokens = settings.tokens()
+    house = _house(settings, tokens)
 
     @asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        hearing = asyncio.create_task(house.hearing.run(stop))
+        tasks = [asyncio.create_task(house.hearing.run(stop))]
+        if tokens.keys is not None:
+            tasks.append(asyncio.create_task(tokens.keys.run(stop)))
         try:
             yield
         finally:
             stop.set()
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await house.services.close()
 
-    app = Starlette(routes=_routes(), lifespan=running, exception_handlers={404: nowhere})
+    app = Starlette(routes=_routes(), lifespan=running, exception_handlers={404: nowhere, 500: broken})
     app.state.house = house
     return app
 
 
-def _house(settings: ConsoleSettings) -> House:
+def _house(settings: ConsoleSettings, tokens: Tokens) -> House:
     services, picture, signals = Services(settings.addresses()), Picture(), Signals()
     readings = Readings(services)
 
@@ -55,7 +60,7 @@ def _house(settings: ConsoleSettings) -> House:
         signals.mark(told)
 
     hearing = Hearing(settings.kafka, settings.topic_prefix, picture, tell)
-    return House(settings, services, readings, picture, signals, hearing, Door(settings.jwt_secret))
+    return House(settings, services, readings, picture, signals, hearing, Door(tokens, settings.jwt_secret))
 
 
 def _routes() -> list[BaseRoute]:
@@ -64,5 +69,11 @@ def _routes() -> list[BaseRoute]:
         *signing.routes(),
         *overview.routes(),
         *orders.routes(),
+        *lots.routes(),
+        *stock.routes(),
+        *production.routes(),
+        *fulfillment.routes(),
+        *alerts.routes(),
+        *operations.routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

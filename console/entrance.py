@@ -25,13 +25,13 @@ def house_of(request: Request) -> House:
     return house
 
 
-def somebody(request: Request) -> Person | None:
+async def somebody(request: Request) -> Person | None:
     """Who is signed in."""
     token = request.cookies.get(SESSION)
     if not token:
         return None
     try:
-        return house_of(request).door.person(token)
+        return await house_of(request).door.person(token)
     except NotLetIn:
         return None
 
@@ -85,7 +85,7 @@ def page(template: str, load: Load, **actions: Act) -> Endpoint:
     """A view: GET shows it; POST does what its form names, or shows the form again with the refusal."""
 
     async def endpoint(request: Request) -> Response:
-        person = somebody(request)
+        person = await somebody(request)
         if person is None:
             return sign_in_first(request)
         visit = Visit(house_of(request), request, person)
@@ -126,8 +126,16 @@ async def _shown(visit: Visit, template: str, load: Load) -> Response:
 
 async def nowhere(request: Request, error: Exception) -> Response:
     """404 for an address that is none."""
-    refusal = Refusal(404, "There is nothing here", f"{request.url.path} is no page of the console.")
-    person = somebody(request)
+    return await _told(request, Refusal(404, "There is nothing here", f"{request.url.path} is no page of the console."))
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """500 for a fault of the console's own, which the log has whole."""
+    return await _told(request, Refusal(500, "This page is broken", "The fault is the console's own; its log has it."))
+
+
+async def _told(request: Request, refusal: Refusal) -> Response:
+    person = await somebody(request)
     if person is None:
-        return show_outside(request, "refused.html", {"refusal": refusal}, 404)
-    return show(Visit(house_of(request), request, person), "refused.html", {"refusal": refusal}, 404)
+        return show_outside(request, "refused.html", {"refusal": refusal}, refusal.status)
+    return show(Visit(house_of(request), request, person), "refused.html", {"refusal": refusal}, refusal.status)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -85,7 +86,7 @@ def _page(request: Request, template: str, facts: dict[str, Any], status: int) -
     facts["here"] = "/" + request.url.path.split("/")[1]
     facts["address"] = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     facts["theme"] = theme_of(request)
-    facts["flash"] = request.cookies.get(FLASH, "")
+    facts["flash"] = unquote(request.cookies.get(FLASH, ""))
     response = HTMLResponse(ENVIRONMENT.get_template(template).render(facts), status, headers=HEADERS)
     if facts["flash"]:
         response.delete_cookie(FLASH, httponly=True, samesite="strict")

@@ -1,55 +1,38 @@
 """The console's settings: environment variables with the prefix CONSOLE_."""
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Final, Self
 
-from shared.runtime.auth import SECRET_BYTES_MIN
-from shared.runtime.settings import LOG_LEVELS
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
-URL = r"^https?://[^/]+$"
+from shared.runtime.settings import ProcessSettings
+
+URL: Final = r"^https?://[^/]+$"
 
 
-class ConsoleSettings(BaseSettings):
+class ConsoleSettings(ProcessSettings):
     """Where the services are, and how people get in."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CONSOLE_",
-        frozen=True,
-        extra="ignore",
-        populate_by_name=True,
-        hide_input_in_errors=True,
-        env_ignore_empty=True,
-    )
+    model_config = SettingsConfigDict(env_prefix="CONSOLE_")
 
     order_url: str = Field(pattern=URL)
+    """Where the order service is, `http://host:port`."""
     inventory_url: str = Field(pattern=URL)
+    """The same for inventory."""
     bottling_url: str = Field(pattern=URL)
+    """The same for bottling."""
     fulfillment_url: str = Field(pattern=URL)
-    kafka: str = Field(min_length=1)
-    jwt_secret: str = Field(repr=False)
-    topic_prefix: str = Field("", validation_alias="TOPIC_PREFIX", pattern=r"^[A-Za-z0-9._-]{0,100}$")
-    currency: str = Field("EUR", validation_alias="CURRENCY", pattern=r"^[A-Z]{3}$")
-    host: str = "127.0.0.1"
-    port: int = Field(0, ge=0, le=65535)
-    log_level: str = "info"
+    """The same for fulfillment."""
     dev_sign_in: bool = False
-    """Lets anybody in by a name and a role: for development only."""
+    """Lets anybody in by a name and a role: for development only; needs the secret."""
     secure_cookies: bool = False
     """Cookies over TLS only; set it wherever the console is reached by https."""
 
-    @field_validator("jwt_secret")
-    @classmethod
-    def _is_long_enough(cls, secret: str) -> str:
-        if len(secret.encode()) < SECRET_BYTES_MIN:
-            raise ValueError(f"must have {SECRET_BYTES_MIN} bytes or more")
-        return secret
-
-    @field_validator("log_level")
-    @classmethod
-    def _is_a_level(cls, level: str) -> str:
-        if level.lower() not in LOG_LEVELS:
-            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
-        return level.lower()
+    @model_validator(mode="after")
+    def _makes_tokens_by_a_secret_only(self) -> Self:
+        if self.dev_sign_in and self.jwt_secret is None:
+            raise ValueError("CONSOLE_DEV_SIGN_IN needs CONSOLE_JWT_SECRET")
+        return self
 
     def addresses(self) -> dict[str, str]:
         """The services by name."""

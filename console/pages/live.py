@@ -26,7 +26,7 @@ def routes() -> list[Route]:
 
 async def live(request: Request) -> Response:
     """What a page is told of: `?on=orders order:ID`; the stream ends with the session."""
-    person = somebody(request)
+    person = await somebody(request)
     if person is None:
         return PlainTextResponse("sign in first", 401)
     house = house_of(request)

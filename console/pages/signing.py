@@ -28,12 +28,12 @@ async def sign_in(request: Request) -> Response:
     """By a token; in development also by a name and a role."""
     following = own_path(request.query_params.get("next", "/"))
     if request.method == "GET":
-        return RedirectResponse(following, 303) if somebody(request) else _door(request)
+        return RedirectResponse(following, 303) if await somebody(request) else _door(request)
     entered = Form({})
     try:
         require_same_origin(request)
         entered = await form_of(request)
-        person = house_of(request).door.person(_token(request, entered))
+        person = await house_of(request).door.person(_token(request, entered))
     except NotLetIn as error:
         return _door(request, entered, refused(401, str(error), "Not signed in"))
     except Refusal as refusal:

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from console.settings import ConsoleSettings
 from deploy.documents.house import ROOT
 from shared.contracts.catalog import SERVICES
-from shared.runtime.settings import ServiceSettings, every_variable, variables
+from shared.runtime.settings import ProcessSettings, ServiceSettings, every_variable, variables
 
 INSTALLATION: Final = {
     "TOPIC_PREFIX": "Stands before the name of every topic and consumer group.",
@@ -19,6 +20,7 @@ INSTALLATION: Final = {
     "FLACON_INVENTORY_PORT": "The same for inventory; for several instances a range, `8182-8184`.",
     "FLACON_BOTTLING_PORT": "The same for bottling.",
     "FLACON_FULFILLMENT_PORT": "The same for fulfillment.",
+    "FLACON_CONSOLE_PORT": "Where the console is published on loopback.",
     "FLACON_POSTGRES_PORT": "The same for Postgres.",
     "FLACON_KAFKA_PORT": "The same for Kafka.",
     "FLACON_PROMETHEUS_PORT": "The same for Prometheus (profile `observability`).",
@@ -41,6 +43,7 @@ def page() -> str:
     kinds = {service: settings_of(service) for service in SERVICES}
     parts = [_HEAD, _of_every_service()]
     parts += [_own(service, kind) for service, kind in kinds.items()]
+    parts += [_console()]
     return "\n".join([*parts, _of_compose()])
 
 
@@ -73,7 +76,12 @@ def _own(service: str, kind: type[ServiceSettings]) -> str:
     return _table(f"{service.title()}", f"Besides those of every service, `services/{service}` reads:", rows)
 
 
-def _with_names(kind: type[ServiceSettings], named: dict[str, str]) -> Iterator[tuple[str, FieldInfo]]:
+def _console() -> str:
+    rows = [_row(name, field) for name, field in _with_names(ConsoleSettings, variables(ConsoleSettings))]
+    return _table("Console", "It is no service, has no Postgres, and reads all of these:", rows)
+
+
+def _with_names(kind: type[ProcessSettings], named: dict[str, str]) -> Iterator[tuple[str, FieldInfo]]:
     for name, variable in named.items():
         yield variable, kind.model_fields[name]
 
@@ -113,6 +121,7 @@ def _values(field: FieldInfo) -> str:
 
 def _of_compose() -> str:
     own = {name for service in SERVICES for name in every_variable(settings_of(service))}
+    own |= every_variable(ConsoleSettings)
     read = compose_variables()
     rows = [
         f"| `{name}` | {_told(read[name])} | {meaning} |\n" for name, meaning in INSTALLATION.items() if name in read

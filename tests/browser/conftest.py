@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from deploy.local.console import NAME, console_settings, ensure_console
 from deploy.local.processes import Processes
@@ -20,6 +20,7 @@ from tests.shop import Shop
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 SECONDS = 15_000
+expect.set_options(timeout=SECONDS)
 GRAVE = ("serious", "critical")
 AXE: dict[str, Any] = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
@@ -78,6 +79,10 @@ class Somebody:
     async def press(self, name: str, inside: str = "main") -> None:
         """A button by its words."""
         await self.page.locator(inside).get_by_role("button", name=name, exact=True).first.click()
+
+    async def unfold(self, name: str) -> None:
+        """A form that is folded away, by its words."""
+        await self.page.locator("main summary").get_by_text(name, exact=True).click()
 
     async def grave_faults(self) -> list[str]:
         """What axe finds serious or worse on the page as it is."""

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+import time
+from contextlib import suppress
 from uuid import uuid4
 
 from playwright.async_api import expect
 
+from console.live.signals import PAUSE_SECONDS
 from deploy.local.console import NAME, console_settings, ensure_console
 from deploy.local.processes import Processes
 from tests.browser.conftest import SignIn
@@ -69,3 +72,59 @@ async def test_a_console_that_was_killed_and_came_back_shows_what_happened_meanw
 
     await expect(page.locator("[data-pulse]")).to_have_text("live")
     await expect(page.locator(f"[data-part=orders] [data-order='{order_id}']").first).to_be_visible()
+
+
+async def test_a_change_shows_at_once_under_fifty_orders_a_second_and_pages_do_bounded_work(
+    sign_in: SignIn, shop: Shop
+) -> None:
+    """Run with `-s` to read the measured times."""
+    somebody = await sign_in("viewer")
+    page, product, marker = somebody.page, f"rush-{uuid4().hex[:8]}", f"mark-{uuid4().hex[:8]}"
+    await shop.product(product, 100_000)
+    await shop.product(marker, 0, name=marker, reorder_point=1_000_000)
+    shown = page.locator("[data-part=inventory] tr", has_text=marker).locator(".badge")
+    await expect(shown).to_have_text("0")
+    looks: list[str] = []
+    page.on("request", lambda request: looks.append(request.url) if request.resource_type == "fetch" else None)
+    stop = asyncio.Event()
+    began = time.monotonic()
+    rush = asyncio.create_task(_rush(shop, product, stop))
+
+    seconds = []
+    for number in range(1, 11):
+        await shop.receive(marker, 1)
+        told_at = time.monotonic()
+        await expect(shown).to_have_text(str(number))
+        seconds.append(time.monotonic() - told_at)
+
+    took = time.monotonic() - began
+    stop.set()
+    sent = await rush
+    print(
+        f"\n{sent / took:.0f} orders/s for {took:.0f} s: a change showed after", *(f"{one:.2f}" for one in seconds), "s"
+    )
+    assert len(looks) <= took / PAUSE_SECONDS + 2, "a page looks more often than it may"
+    assert sent > 0
+
+
+async def _rush(shop: Shop, product: str, stop: asyncio.Event) -> int:
+    """Fifty orders a second from upstream until told to stop; how many."""
+    sent = 0
+    while not stop.is_set():
+        await shop.submit(_order(product, sent + number) for number in range(10))
+        sent += 10
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await stop.wait()
+    return sent
+
+
+def _order(product: str, number: int) -> dict[str, object]:
+    return {
+        "source": product,
+        "external_id": str(number),
+        "customer_id": "c-1",
+        "items": [{"product_id": product, "quantity": 1}],
+        "shipping_address": {"city": "Grasse"},
+        "auto_confirm": True,
+    }

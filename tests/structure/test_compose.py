@@ -17,9 +17,10 @@ def _compose(name: str = "docker-compose.yml") -> dict[str, Any]:
     return loaded
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "console"])
 def test_the_environment_in_compose_is_fields_of_the_settings(service: str) -> None:
-    kind = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
+    place = "console.settings" if service == "console" else f"services.{service}.settings"
+    kind = getattr(importlib.import_module(place), f"{service.title()}Settings")
     known = variables(kind)
     needed = {known[name] for name, field in kind.model_fields.items() if field.is_required()}
     told = set(_compose()["services"][service]["environment"])
@@ -38,7 +39,7 @@ def test_no_secret_stands_in_the_environment(service: str) -> None:
     assert all(value.startswith("${") for value in values.values())
 
 
-@pytest.mark.parametrize("service", [*SERVICES, *(f"{service}-migrate" for service in SERVICES), "topics"])
+@pytest.mark.parametrize("service", [*SERVICES, *(f"{service}-migrate" for service in SERVICES), "topics", "console"])
 def test_a_container_of_ours_is_confined(service: str) -> None:
     container = _compose()["services"][service]
     assert container["read_only"] is True

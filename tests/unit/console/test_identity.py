@@ -3,14 +3,14 @@
 import pytest
 
 from console.identity import ROLES, SESSION_TOKEN_CHARACTERS_MAX, Door, NotLetIn
-from shared.runtime.auth import SCOPES, make_token
+from shared.runtime.auth import SCOPES, Tokens, make_token
 
 SECRET = "console-tests-0123456789abcdef0123456789"
-DOOR = Door(SECRET)
+DOOR = Door(Tokens(SECRET), SECRET)
 
 
-def test_a_token_is_its_subject_with_its_scopes() -> None:
-    person = DOOR.person(make_token(SECRET, "ines", ("orders:read",)))
+async def test_a_token_is_its_subject_with_its_scopes() -> None:
+    person = await DOOR.person(make_token(SECRET, "ines", ("orders:read",)))
 
     assert person.name == "ines"
     assert [scope for scope in SCOPES if person.may(scope)] == ["orders:read"]
@@ -28,14 +28,14 @@ def test_a_token_is_its_subject_with_its_scopes() -> None:
     ],
     ids=["of another secret", "expired", "expired within the leeway", "a customer's", "too long", "empty"],
 )
-def test_a_token_that_is_none_for_the_console_is_refused_with_the_reason(token: str, why: str) -> None:
+async def test_a_token_that_is_none_for_the_console_is_refused_with_the_reason(token: str, why: str) -> None:
     with pytest.raises(NotLetIn, match=why):
-        DOOR.person(token)
+        await DOOR.person(token)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_reads_everything_and_writes_what_it_is_for(role: str) -> None:
-    person = DOOR.person(DOOR.made_up(" ines ", role))
+async def test_a_role_reads_everything_and_writes_what_it_is_for(role: str) -> None:
+    person = await DOOR.person(DOOR.made_up(" ines ", role))
     writes = {scope for scope in SCOPES if not scope.endswith(":read") and person.may(scope)}
 
     assert person.name == "ines"
