@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e browser contracts documents schema saga bench bench-large
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e browser screenshots contracts documents schema saga bench bench-large
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -37,6 +37,10 @@ test: check ## everything: check, the model of the saga, component and system te
 browser: .venv/.synced ## the console in a real Chromium
 	@$(CHROMIUM) || { echo "error: no Chromium: install one (Debian: apt-get install chromium) or name it in FLACON_CHROMIUM" >&2; exit 3; }
 	@$(BIN)/pytest tests/browser
+
+screenshots: .venv/.synced ## take the console's pictures in docs/img anew
+	@mkdir -p docs/img
+	@FLACON_WRITE_SCREENSHOTS=1 $(BIN)/pytest tests/browser/test_reach.py -k every_view
 
 contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catalog of events
 	@$(RUN) shared.contracts

@@ -28,7 +28,7 @@ REST_SECONDS_MAX: Final = 60.0
 async def installation(folder: Path, screen: Screen) -> AsyncIterator[Stack]:
     """A stack in that folder with stock for every product; stopped and deleted when the block ends."""
     home = Home(folder)
-    local = LocalStack(home, screen)
+    local = LocalStack(home, screen, console=False)
     try:
         stack = await local.up()
         with screen.step(f"{PRODUCTS:,} products in stock"):

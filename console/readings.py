@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from console.identity import Person
 from console.services import SCOPE_OF, Refusal, Services
 
+SECONDS_MAX: Final = 3.0
+"""A part of a page is left out rather than waited for any longer."""
 YOUNG_SECONDS: Final = 0.25
 """However much happens, one route is asked at most so often."""
 
@@ -28,11 +30,10 @@ class Readings:
         self._known: dict[tuple[str, str], _Reading] = {}
         self._stirred: dict[str, float] = {}
 
-    def stir(self, channels: Mapping[str, float] | set[str]) -> None:
-        """Something happened there: what was read before is old."""
+    def stir(self, names: Iterable[str]) -> None:
+        """Something happened there: what was read before is old. Subjects such as `order:ID` are no channels."""
         now = time.monotonic()
-        for channel in channels:
-            self._stirred[channel] = now
+        self._stirred.update((name, now) for name in names if ":" not in name)
 
     async def read(
         self, person: Person, service: str, path: str, channel: str, *, seconds: float, scope: str | None = None
@@ -45,7 +46,7 @@ class Readings:
             if not self._is_fresh(reading, channel, seconds):
                 began = time.monotonic()
                 try:
-                    reading.answer = await self._services.get(service, path, person.token)
+                    reading.answer = await self._services.get(service, path, person.token, seconds=SECONDS_MAX)
                 except Refusal as refusal:
                     reading.answer = None
                     if refusal.status in (401, 429):

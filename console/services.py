@@ -60,24 +60,32 @@ class Services:
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=20)
-        self._clients = {
+        self.clients = {
             service: httpx.AsyncClient(base_url=url, timeout=SECONDS_MAX, trust_env=False, limits=limits)
             for service, url in addresses.items()
         }
 
     async def close(self) -> None:
         """Ends the connections."""
-        for client in self._clients.values():
+        for client in self.clients.values():
             await client.aclose()
 
-    async def get(self, service: str, path: str, token: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    async def get(
+        self,
+        service: str,
+        path: str,
+        token: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        seconds: float = SECONDS_MAX,
+    ) -> dict[str, Any]:
         """What a route answers; `path` is below the service's prefix.
 
         Raises:
             Refusal: anything but success, and no answer at all.
         """
         given = {name: value for name, value in (params or {}).items() if value not in (None, "")}
-        return await self._ask("GET", service, path, token, params=given)
+        return await self._ask("GET", service, path, token, params=given, timeout=seconds)
 
     async def send(
         self, method: str, service: str, path: str, token: str, body: Any = None, key: str | None = None
@@ -96,7 +104,7 @@ class Services:
     async def health(self, service: str) -> dict[str, Any]:
         """What `/readyz` says, or that nobody answers."""
         try:
-            answer = await self._clients[service].get("/readyz", timeout=3.0)
+            answer = await self.clients[service].get("/readyz", timeout=3.0)
             found: dict[str, Any] = orjson.loads(answer.content)
         except (httpx.HTTPError, orjson.JSONDecodeError) as error:
             return {"ready": False, "checks": {"process": f"does not answer ({type(error).__name__})"}}
@@ -105,14 +113,14 @@ class Services:
     async def metrics(self, service: str) -> str:
         """Its figures as Prometheus gets them; empty if nobody answers."""
         try:
-            return (await self._clients[service].get("/metrics", timeout=3.0)).text
+            return (await self.clients[service].get("/metrics", timeout=3.0)).text
         except httpx.HTTPError:
             return ""
 
     async def _ask(self, method: str, service: str, path: str, token: str, **more: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
         try:
-            answer = await self._clients[service].request(method, PREFIXES[service] + path, headers=headers, **more)
+            answer = await self.clients[service].request(method, PREFIXES[service] + path, headers=headers, **more)
         except httpx.HTTPError as error:
             told = f"The {service} service does not answer ({type(error).__name__})."
             raise Refusal(503, "No answer", told) from error

@@ -131,9 +131,11 @@ class Visit:
         """The address of this list's next page."""
         return "?" + urlencode({**self.request.query_params, name: cursor})
 
-    def new_key(self) -> str:
-        """What makes a form sent twice one request."""
-        return str(new_id())
+    def key_of(self, action: str) -> str:
+        """What makes a form sent twice one request; kept when nobody knows what became of the first."""
+        unknown = self.refusal is not None and self.refusal.status >= 500
+        kept = self.entered.text("key") if unknown and self.entered.text("action") == action else ""
+        return kept or str(new_id())
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,17 +94,28 @@ def short(text: str | None) -> Markup:
 
 
 def figure(value: Any, unit: str | None) -> Markup:
-    """A figure with its unit; ratios are shown in percent."""
+    """A figure with its unit: ratios in percent, times as long as they are."""
     if value is None:
-        return Markup('<span class="none">no data in this time</span>')
+        return Markup('<span class="none">nothing to judge yet</span>')
     try:
         amount = float(value)
     except (TypeError, ValueError):
         return escape(value)
-    if unit in ("ratio", "share", "percent", "%"):
-        return Markup("{} %").format(f"{amount * (1 if unit in ('percent', '%') else 100):.1f}")
-    shown = f"{amount:,.2f}".replace(",", "\u202f")
-    return Markup("{} <small>{}</small>").format(shown, "" if unit in (None, "", "1") else words(unit))
+    if unit == "ratio":
+        return Markup("{} %").format(f"{amount * 100:.1f}")
+    if unit == "seconds":
+        return Markup(duration(amount))
+    if unit == "times":
+        return Markup("{} ×").format(f"{amount:.2f}")
+    return Markup("{} <small>{}</small>").format(f"{amount:,.2f}".replace(",", "\u202f"), words(unit))
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3.5 min`, `2.0 h`, `1.2 days`."""
+    for name, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {name}"
+    return f"{seconds:.0f} s"
 
 
 FILTERS: Final = {

@@ -10,7 +10,7 @@ BOX_WIDTH: Final = 160
 BOX_HEIGHT: Final = 42
 EDGE: Final = 10
 NEAR: Final = 26
-"""Units stand where a wire begins, for many may end at one box."""
+"""Units stand where a wire begins, for many may end at one batch; before a parcel where it ends."""
 BOXES_MAX: Final = 200
 
 
@@ -125,15 +125,21 @@ def _laid_out(graph: _Graph, middle: Node) -> Trace:
         Box(*places[node], *graph.nodes[node][:2], "here" if node == middle else node[0], graph.nodes[node][2])
         for node in kept
     ]
-    wires = [_wire(places[a], places[b], units) for a, b, units in graph.edges if a in places and b in places]
+    wires = [
+        _wire(places[a], places[b], units, at_end=b[0] == "parcel")
+        for a, b, units in graph.edges
+        if a in places and b in places
+    ]
     width = 2 * EDGE + (max(rows) * COLUMN) + BOX_WIDTH
     height = 2 * EDGE + max(rows.values()) * ROW - (ROW - BOX_HEIGHT)
     return Trace(boxes, wires, width, height, len(graph.nodes) - len(kept))
 
 
-def _wire(start: tuple[float, float], end: tuple[float, float], units: int) -> tuple[str, float, float, int]:
+def _wire(
+    start: tuple[float, float], end: tuple[float, float], units: int, at_end: bool
+) -> tuple[str, float, float, int]:
     x1, y1 = start[0] + BOX_WIDTH, start[1] + BOX_HEIGHT / 2
     x2, y2 = end[0], end[1] + BOX_HEIGHT / 2
     bend = (x2 - x1) / 2
     path = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
-    return path, x1 + NEAR, y1 - 3, units
+    return (path, x2 - NEAR, y2 - 3, units) if at_end else (path, x1 + NEAR, y1 - 3, units)

@@ -1,5 +1,6 @@
 """The overview: six panels, live from the events."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,11 +23,7 @@ PENDING: Final = ("created", "backordered", "confirmed")
 PROCESSING: Final = ("processing", "cancelling")
 STAGES: Final = ("planned", "short", "ready", "starting", "in_progress", "quality_check")
 GRAVITY: Final = {"stockout": 0, "critical": 1, "low_stock": 2, "fine": 3}
-FIGURES: Final = {
-    "order": "/kpis",
-    "inventory": "/kpis",
-    "bottling": "/kpis",
-}
+FIGURING: Final = ("order", "inventory", "bottling")
 ALERTING: Final = ("inventory", "bottling", "order")
 
 
@@ -38,13 +35,16 @@ def routes() -> list[Route]:
 async def load(visit: Visit) -> dict[str, Any]:
     """Each panel as far as the person may see it; a part that cannot be had is None."""
     house, person, now = visit.house, visit.person, datetime.now(UTC)
+    production, orders, alerts, figures = await asyncio.gather(
+        _production(house, person), _orders(house, person, now), _alerts(house, person), _figures(house, person)
+    )
     return {
         "live": ("orders", "stock", "production", "fulfillment", "alerts"),
         "inventory": _inventory(house) if person.may("inventory:read") else None,
-        "production": await _production(house, person),
-        "orders": await _orders(house, person, now),
-        "alerts": await _alerts(house, person),
-        "figures": await _figures(house, person),
+        "production": production,
+        "orders": orders,
+        "alerts": alerts,
+        "figures": figures,
         "trends": _trends(house, now) if person.may("orders:read") else None,
         "now": now,
     }
@@ -117,8 +117,8 @@ async def _alerts(house: House, person: Person) -> dict[str, Any]:
 
 async def _figures(house: House, person: Person) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for service, path in FIGURES.items():
-        answer = await house.readings.read(person, service, path, "figures", seconds=FIGURES_SECONDS)
+    for service in FIGURING:
+        answer = await house.readings.read(person, service, "/kpis", "figures", seconds=FIGURES_SECONDS)
         found += answer["figures"] if answer else []
     return found
 

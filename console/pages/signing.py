@@ -1,6 +1,6 @@
 """Signing in and out, and the choice between light and dark."""
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +12,8 @@ from console.rendering import THEME, THEMES, show_outside
 from console.services import Refusal, refused
 from console.visit import Form, form_of
 
-YEAR_SECONDS = 365 * 24 * 3600
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+YEAR_SECONDS: Final = 365 * 24 * 3600
 
 
 def routes() -> list[Route]:
@@ -46,6 +47,9 @@ async def sign_in(request: Request) -> Response:
 def _token(request: Request, entered: Form) -> str:
     house = house_of(request)
     if house.settings.dev_sign_in and entered.text("role"):
+        # A foreign name that was made to point here would else be let in by whoever made it.
+        if request.url.hostname not in LOOPBACK:
+            raise NotLetIn("A role is taken on this machine only, by its own address.")
         return house.door.made_up(entered.text("name"), entered.text("role"))
     token = "".join(entered.text("token").removeprefix("Bearer ").split())
     if not token:

@@ -57,12 +57,16 @@
     stream.addEventListener("ended", () => location.reload());
     stream.onerror = () => {
       say("reconnecting", true);
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => { look(); listen(); }, 2000);
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => { if (!document.hidden) { look(); listen(); } }, 2000);
     };
   };
   if (on) {
     listen();
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+    // A browser allows a host six connections: a page that nobody sees gives its own back.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) stream.close();
+      else if (stream.readyState === EventSource.CLOSED) listen();
+    });
   }
 
   document.addEventListener("keydown", (event) => {

@@ -30,10 +30,12 @@ TOPICS_SECONDS = 60.0
 class LocalStack:
     """The stack of one folder."""
 
-    def __init__(self, home: Home, screen: Screen) -> None:
+    def __init__(self, home: Home, screen: Screen, *, console: bool = True) -> None:
+        """Without the console where the services are measured alone."""
         self.home = home
         self.screen = screen
         self.processes = Processes(home)
+        self._console = (CONSOLE,) if console else ()
 
     async def up(self, counts: Mapping[str, int] = ONE_EACH) -> Stack:
         """Have everything running and ready, with that many instances of each service; keeps data that are there."""
@@ -81,7 +83,7 @@ class LocalStack:
         except CannotRun:
             return None
         running = {record.name: record for record in self.processes.all()}
-        if set(running) != {"postgres", "kafka", CONSOLE, *_names(counts)}:
+        if set(running) != {"postgres", "kafka", *self._console, *_names(counts)}:
             return None
         services = (record for name, record in running.items() if name not in ("postgres", "kafka"))
         ready = await asyncio.gather(*(is_ready(record.port) for record in services))
@@ -110,9 +112,10 @@ class LocalStack:
         with self.screen.step("services ready"):
             await fleet.scale(counts)
         stack = self._stack(postgres.dsn(database.result().port, DATABASE), fleet, broker.result(), secrets)
-        with self.screen.step("console"):
-            settings = console_settings(stack.services, stack.kafka, stack.jwt_secret)
-            stack = replace(stack, console=await ensure_console(self.home, self.processes, settings))
+        if self._console:
+            with self.screen.step("console"):
+                settings = console_settings(stack.services, stack.kafka, stack.jwt_secret)
+                stack = replace(stack, console=await ensure_console(self.home, self.processes, settings))
         stack.save(self.home.stack)
         return stack
 

@@ -80,6 +80,7 @@ def test_up_ends_when_every_service_is_ready_and_only_its_owner_may_read_where(h
     assert stat.S_IMODE(home.stack.stat().st_mode) == 0o600
     assert set(json.loads(home.stack.read_text())) >= {"version", "services", "instances", "kafka", "postgres", "token"}
     assert {httpx.get(f"{url}/readyz").status_code for url in stack.services.values()} == {200}
+    assert httpx.get(f"{stack.console}/readyz").status_code == 200
     assert set(stack.postgres) == {"order", "inventory", "bottling", "fulfillment", "admin"}
     assert set(pids(home)) == ONE_EACH
 
@@ -126,14 +127,15 @@ def test_up_repairs_a_stack_whose_parts_were_killed_and_keeps_its_data(home: Hom
     url = f"{stack.services['inventory']}/api/inventory/products"
     assert httpx.post(url, json=product, headers=stack.headers()).status_code == 201
 
-    for name in ("kafka", "postgres", "order-1"):
+    for name in ("kafka", "postgres", "order-1", "console"):
         os.kill(pids(home)[name], signal.SIGKILL)
-    assert command(home, "status", expect=1).stdout.count("\tgone\t") >= 3
+    assert command(home, "status", expect=1).stdout.count("\tgone\t") >= 4
     again = up(home)
 
     url = f"{again.services['inventory']}/api/inventory/products/{product['product_id']}"
     assert httpx.get(url, headers=again.headers()).json()["name"] == "Kept"
     assert set(pids(home)) == ONE_EACH
+    assert again.console == stack.console and httpx.get(f"{again.console}/readyz").status_code == 200
     assert (again.kafka, again.postgres, again.services) == (stack.kafka, stack.postgres, stack.services)
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.drawing.saga import LANES, ROW_HEIGHT, draw_saga
@@ -77,6 +77,7 @@ def test_a_trace_goes_from_suppliers_over_the_batch_to_customers() -> None:
     assert (drawing.left_out, left_to_right[3].link) == (0, "/orders/o-1")
 
 
+@settings(deadline=None)
 @given(parcels=st.integers(0, 300))
 def test_no_box_of_a_trace_lies_on_another_and_what_is_left_out_is_told(parcels: int) -> None:
     lot = {"lot_id": "L", "lot_code": "ROSE-1", "item_id": "rose", "batch_id": None}
@@ -100,6 +101,7 @@ def test_no_box_of_a_trace_lies_on_another_and_what_is_left_out_is_told(parcels:
     assert all(box.y + 42 <= drawing.height and box.x + 160 <= drawing.width for box in drawing.boxes)
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.integers(0, 10**9), max_size=30))
 def test_a_small_line_stays_in_its_frame(values: list[int]) -> None:
     drawing = spark(values)
@@ -109,6 +111,7 @@ def test_a_small_line_stays_in_its_frame(values: list[int]) -> None:
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
 
 
+@settings(deadline=None)
 @given(batches=st.lists(st.tuples(st.integers(-5000, 5000), st.one_of(st.none(), st.integers(-5000, 0))), max_size=60))
 def test_batches_lie_in_rows_within_the_line_of_time(batches: list[tuple[int, int | None]]) -> None:
     told = [

@@ -13,7 +13,7 @@ from shared.runtime.settings import SettingsError, load_settings
 
 SECRET = "console-tests-0123456789abcdef0123456789"
 NOBODY = "http://127.0.0.1:1"
-HERE = "http://flacon"
+HERE = "http://127.0.0.1:8080"
 
 
 def _settings(**given: object) -> ConsoleSettings:
@@ -62,7 +62,7 @@ async def test_over_tls_the_session_stays_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "http://evil"}, {"Origin": "http://flacon:81"}, {"Origin": "null"}, {}], ids=str
+    "headers", [{"Origin": "http://evil"}, {"Origin": "http://127.0.0.1:81"}, {"Origin": "null"}, {}], ids=str
 )
 async def test_a_form_of_another_site_is_refused(client: AsyncClient, headers: dict[str, str]) -> None:
     form = {"token": make_token(SECRET, "ines")}
@@ -81,7 +81,11 @@ async def test_a_role_is_taken_in_development_only() -> None:
     async with _client(_settings(dev_sign_in=True)) as client:
         let_in = await client.post("/sign-in", data=form, headers={"Origin": HERE})
 
+        elsewhere = {"Host": "evil:8080", "Origin": "http://evil:8080"}
+        abused = await client.post("/sign-in", data=form, headers=elsewhere)
+
     assert (refused.status_code, "set-cookie" in refused.headers) == (401, False)
+    assert (abused.status_code, "set-cookie" in abused.headers) == (401, False)
     assert (let_in.status_code, "flacon_session=" in let_in.headers["set-cookie"]) == (303, True)
 
 

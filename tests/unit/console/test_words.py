@@ -23,14 +23,22 @@ def test_money_keeps_every_digit_that_says_something(amount: str, text: str) -> 
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [("0.9512", "ratio", "95.1 %"), (1, "ratio", "100.0 %"), ("11.5", "EUR", "11.50 <small>EUR</small>")],
+    [
+        ("0.9512", "ratio", "95.1 %"),
+        (1, "ratio", "100.0 %"),
+        ("11.5", "EUR", "11.50 <small>EUR</small>"),
+        ("0.5200", "times", "0.52 ×"),
+        ("42.4", "seconds", "42 s"),
+        ("5400", "seconds", "1.5 h"),
+        ("172800.0000", "seconds", "2.0 days"),
+    ],
 )
 def test_a_figure_reads_with_its_unit(value: object, unit: str, text: str) -> None:
     assert figure(value, unit) == text
 
 
 def test_a_figure_without_data_says_so() -> None:
-    assert "no data" in figure(None, "ratio")
+    assert "nothing to judge" in figure(None, "ratio")
 
 
 def test_what_somebody_entered_is_never_markup() -> None:
