@@ -2,6 +2,7 @@
 
 import pytest
 
+from console.settings import ConsoleSettings
 from deploy.documents.__main__ import differing
 from deploy.documents.configuration import INSTALLATION, compose_variables, settings_of
 from shared.contracts.catalog import SERVICES
@@ -29,6 +30,7 @@ def test_every_threat_names_the_test_that_holds_its_answer() -> None:
 def test_what_the_compose_file_reads_is_documented_and_only_that() -> None:
     read = set(compose_variables())
     services = {name for service in SERVICES for name in every_variable(settings_of(service))}
+    services |= every_variable(ConsoleSettings)
     assert read - services - set(INSTALLATION) == set()
     assert set(INSTALLATION) - read == set()
 
