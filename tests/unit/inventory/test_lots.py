@@ -265,6 +265,16 @@ def test_what_an_order_got_stays_its_lot_whatever_it_was_promised() -> None:
     assert [lot.pinned for lot in stock.lots["P"]] == [1, 0]
 
 
+def test_what_others_were_promised_by_name_is_taken_last() -> None:
+    stock = Warehouse(P=0)
+    stock.brings("P", "A", 3, SOON)
+    stock.brings("P", "B", 3, LATER)
+    stock.asks("x", 1, Asked("P", 3), confirm=True)
+    stock.asks("y", 1, Asked("P", 2))
+    stock.ships("y", P=2)
+    assert (stock.on_hand("P"), stock.promised("x", "P")) == ({"A": (3, 0), "B": (1, 0)}, {"A": 3})
+
+
 def test_who_was_promised_a_blocked_lot_is_promised_another_when_its_turn_comes() -> None:
     stock = Warehouse(P=0)
     first = stock.brings("P", "A", 3, SOON)
