@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from fractions import Fraction
 from uuid import UUID
 
 
@@ -40,6 +41,7 @@ class LedgerRow:
     previous_held: int
     new_held: int
     reference_id: str
+    at: datetime | None = None
 
     @property
     def before(self) -> tuple[int, int, int]:
@@ -195,7 +197,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """All tables, read while nothing moved; `since` = when the oldest schema was made, `now` = the database's clock."""
+    """All tables, read while nothing moved; `since` = when the oldest schema was made, `now` = the database's clock.
+
+    `figures` is what the services answer: numerator and denominator by service and name.
+    """
 
     since: datetime
     now: datetime
@@ -218,3 +223,5 @@ class Books:
     shipments: Mapping[str, Shipment] = field(default_factory=dict)
     batches: Mapping[str, Batch] = field(default_factory=dict)
     mail: Mapping[str, Mail] = field(default_factory=dict)
+    first_promises: Mapping[str, date] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, tuple[Fraction, Fraction]]] = field(default_factory=dict)

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from deploy.local.audit import delivery_checks, event_checks, order_checks, recall_checks, stock_checks
+from deploy.local.audit import (
+    delivery_checks,
+    event_checks,
+    figure_checks,
+    order_checks,
+    recall_checks,
+    stock_checks,
+)
 from deploy.local.audit.books import Books
 from deploy.local.audit.deviation import Deviation
 from deploy.local.audit.log import Log
@@ -40,6 +47,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "events: levels, told and implied": _of_both(event_checks.check_levels),
     "recalls: who got units of a recalled lot": _of_both(recall_checks.check_recalls),
     "totals: units that left, five accounts": _of_both(event_checks.check_totals),
+    "figures: from the topics and from the services": _of_both(figure_checks.check_figures),
 }
 
 

@@ -4,9 +4,11 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from deploy.local.audit.checking import deviations
+from deploy.local.audit.figures import read_figures
 from deploy.local.audit.log import Record, log_of
 from deploy.local.audit.quiescence import motion_ends
 from deploy.local.audit.report import Report, counts_of, show, show_json
@@ -52,6 +54,7 @@ async def examine(stack: Stack, *, records: Seam = lambda read: read, rest_secon
         books = await read_tables(stack)
         read, at, after = await _read(stack)
         if at == after == motion.ends:
+            books = replace(books, figures=await read_figures(stack, books.now))
             log = log_of(records(read), at)
             found = deviations(books, log, stack.topic_prefix)
             unrest = None if motion.none else str(motion)

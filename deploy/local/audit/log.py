@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -72,6 +74,9 @@ class Log:
     shipped: dict[str, tuple[str, Units]] = field(default_factory=dict)
     deducted: dict[str, tuple[str, Units]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
+    left_at: dict[str, datetime] = field(default_factory=dict)
+    arrived_at: dict[str, datetime] = field(default_factory=dict)
+    costs: dict[str, Decimal] = field(default_factory=dict)
     completed: dict[str, tuple[str, int]] = field(default_factory=dict)
     lots_made: dict[str, LotName] = field(default_factory=dict)
     lots_got: dict[str, set[GotLot]] = field(default_factory=dict)
@@ -133,15 +138,18 @@ def _take_fact(log: Log, data: Any) -> None:
     match data:
         case FulfillmentShipped():
             log.shipped[data.shipment_id] = (data.order_id, _units(data.shipped))
+            log.left_at[data.shipment_id] = data.shipped_at
         case StockDeducted():
             log.deducted[data.shipment_id] = (data.order_id, _units(data.deducted))
             got = log.lots_got.setdefault(data.order_id, set())
             got |= {(lot.lot_id, (line.product_id, lot.lot_code)) for line in data.deducted for lot in line.lots}
         case FulfillmentDelivered():
             log.delivered.add(data.shipment_id)
+            log.arrived_at[data.shipment_id] = data.delivered_at
         case BatchCompleted():
             log.completed[data.batch_id] = (data.product_id, data.quantity_good)
             log.lots_made[data.batch_id] = (data.product_id, data.lot_code)
+            log.costs[data.batch_id] = data.cost.total.amount
         case LotRecalled():
             log.recalled[data.lot_id] = data
 

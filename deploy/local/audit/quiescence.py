@@ -1,4 +1,4 @@
-"""Is the system at rest? Every outbox sent, every record read by every group, no level waiting to be told."""
+"""Is the system at rest? Every outbox sent, every record read by every group, no level untold, every sum up to date."""
 
 import asyncio
 import time
@@ -18,6 +18,12 @@ PAUSE_SECONDS: Final = 0.2
 UNSENT: Final = """
 SELECT count(*) FROM outbox LEFT JOIN relay USING (shard) WHERE outbox.seq > coalesce(relay.sent_through, 0)
 """
+UNSUMMED_ORDERS: Final = """
+SELECT count(*) FROM orders_touched
+"""
+UNSUMMED_ITEMS: Final = """
+SELECT count(*) FROM stock LEFT JOIN item_sums USING (item_id) WHERE stock.version > coalesce(item_sums.version, 0)
+"""
 UNTOLD_LEVELS: Final = """
 SELECT count(*) FROM level_changes
 """
@@ -30,14 +36,16 @@ class Motion:
     unsent: int
     unread: int
     untold: int
+    unsummed: int
     ends: Ranges
 
     @property
     def none(self) -> bool:
-        return not (self.unsent or self.unread or self.untold)
+        return not (self.unsent or self.unread or self.untold or self.unsummed)
 
     def __str__(self) -> str:
-        return f"{self.unsent} events unsent, {self.unread} records unread, {self.untold} levels untold"
+        told = f"{self.unsent} events unsent, {self.unread} records unread, {self.untold} levels untold"
+        return f"{told}, {self.unsummed} sums not up to date"
 
 
 async def at_rest(stack: Stack, *, seconds: float) -> bool:
@@ -64,24 +72,27 @@ async def motion_ends(stack: Stack, *, seconds: float) -> Motion:
 async def look(stack: Stack) -> Motion:
     """What is under way at this moment."""
     try:
-        unsent, untold = await _tables(stack)
+        unsent, untold, unsummed = await _tables(stack)
         ends, unread = await _topics(stack)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError) as error:
         raise CannotRun(f"the stack does not answer: {error!r}; see `python -m deploy.local status`") from error
-    return Motion(unsent, unread, untold, ends)
+    return Motion(unsent, unread, untold, unsummed, ends)
 
 
-async def _tables(stack: Stack) -> tuple[int, int]:
-    unsent = untold = 0
+async def _tables(stack: Stack) -> tuple[int, int, int]:
+    unsent = untold = unsummed = 0
     for service in SERVICES:
         connection = await asyncpg.connect(stack.postgres[service], timeout=10)
         try:
             unsent += await connection.fetchval(UNSENT)
             if service == "inventory":
                 untold = await connection.fetchval(UNTOLD_LEVELS)
+                unsummed += await connection.fetchval(UNSUMMED_ITEMS)
+            if service == "order":
+                unsummed += await connection.fetchval(UNSUMMED_ORDERS)
         finally:
             await connection.close()
-    return unsent, untold
+    return unsent, untold, unsummed
 
 
 async def _topics(stack: Stack) -> tuple[Ranges, int]:

@@ -47,7 +47,7 @@ FROM stock JOIN items ON items.id = stock.item_id
 """
 LEDGER: Final = """
 SELECT transaction_id::text AS transaction_id, item_id, version, type, quantity, previous_current, new_current,
-       previous_reserved, new_reserved, previous_held, new_held, reference_id
+       previous_reserved, new_reserved, previous_held, new_held, reference_id, at
 FROM ledger ORDER BY item_id, version
 """
 OPENINGS: Final = """
@@ -102,6 +102,9 @@ FROM order_lines
 ORDER_SHIPMENTS: Final = """
 SELECT shipment_id, order_id::text AS order_id FROM order_shipments
 """
+FIRST_PROMISES: Final = """
+SELECT order_id::text AS order_id, promised_on FROM order_promises WHERE number = 1
+"""
 ORDER_QUESTIONS: Final = """
 SELECT order_id::text AS id, event FROM questions
 """
@@ -137,7 +140,7 @@ OWN: Final = {
         RECEIPTS,
         RECALLED,
     ),
-    "order": (ORDERS, ORDER_LINES, ORDER_SHIPMENTS, ORDER_QUESTIONS),
+    "order": (ORDERS, ORDER_LINES, ORDER_SHIPMENTS, FIRST_PROMISES, ORDER_QUESTIONS),
     "fulfillment": (FULFILLMENTS, FULFILLMENT_LINES, SHIPMENTS),
     "bottling": (BATCHES, BATCH_QUESTIONS),
 }
@@ -192,6 +195,7 @@ def _books(tables: dict[str, dict[str, Rows]]) -> Books:
         fulfillment_lines=tuple(FulfillmentLine(**row) for row in fulfillment[FULFILLMENT_LINES]),
         shipments={row["shipment_id"]: _shipment(row) for row in fulfillment[SHIPMENTS]},
         batches={row["batch_id"]: Batch(**row) for row in bottling[BATCHES]},
+        first_promises={row["order_id"]: row["promised_on"] for row in order[FIRST_PROMISES]},
         mail={name: _mail(rows) for name, rows in tables.items()},
     )
 
