@@ -78,7 +78,7 @@ def _documents(system: System) -> dict[Service, Documented]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_made_up_requests_get_documented_answers(system: System, service: Service) -> None:
     documented = _documents(system)[service]
-    dice, ids = random.Random(service), _known_ids(system)
+    dice, ids = random.Random(service), _known_ids(system, service)
     with httpx.Client(base_url=system.url(service), headers=system.stack.headers(), timeout=30) as client:
         for result in schemathesis.openapi.from_dict(documented.document).get_all_operations():
             operation: Any = result.ok()  # type: ignore[union-attr]  # else it raises, which is as good
@@ -116,14 +116,15 @@ def _sendable(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _known_ids(system: System) -> dict[str, str]:
-    """An id of each kind that paths name."""
+def _known_ids(system: System, service: Service) -> dict[str, str]:
+    """An id of each kind that paths name; each service has a product of its own, for made-up requests may end it."""
+    item_id = f"api-rose-{service}"
 
     async def make() -> dict[str, str]:
         async with Shop(system.stack) as shop:
-            await shop.product("api-rose", 50)
-            order_id = await shop.ordered([("api-rose", 1)])
-            return {"order_id": order_id, "item_id": "api-rose"}
+            await shop.product(item_id, 50)
+            order_id = await shop.ordered([(item_id, 1)])
+            return {"order_id": order_id, "item_id": item_id}
 
     return asyncio.run(make())
 
@@ -168,7 +169,7 @@ async def _stock_of_the_day(shop: Shop) -> None:
         "adjustments": {"item_id": "day-rose", "quantity": 1, "reason": "found"},
     }.items():
         await shop.ask("inventory", "POST", f"{inventory}/{path}", body)
-    for path in ("ledger", "reservations", "alerts", "alerts/low-stock", "reconcile"):
+    for path in ("ledger", "reservations", "alerts", "alerts/low-stock", "reconcile", "kpis", "trends", "cover"):
         await shop.get("inventory", f"{inventory}/{path}")
     lot_id = (await shop.get("inventory", f"{inventory}/lots?item_id=day-rose"))["items"][0]["lot_id"]
     for path in (lot_id, f"{lot_id}/trace"):
@@ -184,7 +185,7 @@ async def _orders_of_the_day(shop: Shop) -> str:
     given_up = await shop.ordered([("day-rose", 1)])
     await shop.ask("order", "PUT", f"/api/orders/{given_up}/cancel", {"reason": "changed my mind"}, Prefer="wait=10")
     await shop.ask("order", "POST", f"/api/orders/{order_id}/retry")
-    for path in ("", f"/{order_id}", f"/{order_id}/history", "/stuck", "/alerts"):
+    for path in ("", f"/{order_id}", f"/{order_id}/history", "/stuck", "/alerts", "/stages", "/kpis", "/trends"):
         await shop.get("order", f"/api/orders{path}")
     return order_id
 
@@ -236,7 +237,7 @@ async def _batches_of_the_day(shop: Shop) -> None:
     ]  # fmt: skip
     for path, body in steps:
         await shop.ask("bottling", "POST", path, body, Prefer="wait=10")
-    for path in ("recipes", "recipes/day-recipe", "batches", f"batches/{planned[0]}", "stuck", "alerts"):
+    for path in ("recipes", "recipes/day-recipe", "batches", f"batches/{planned[0]}", "stuck", "alerts", "kpis"):
         await shop.get("bottling", f"{bottling}/{path}")
 
 

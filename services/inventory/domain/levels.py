@@ -1,7 +1,7 @@
 """Levels of items, and the ledger entry that every change of a level leaves."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
 from uuid import UUID
@@ -147,7 +147,9 @@ class Level:
 
     def sell_by(self, expires_on: date | None) -> date | None:
         """The last day on which whoever gets a unit has the days of its life that are promised."""
-        return None if expires_on is None else expires_on - timedelta(days=self.min_life_days)
+        if expires_on is None:
+            return None
+        return date.fromordinal(max(1, expires_on.toordinal() - self.min_life_days))
 
     def cost_of(self, quantity: int) -> Decimal:
         """What units cost: their number times the weighted average of all receipts, to 4 decimals."""

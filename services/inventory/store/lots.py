@@ -130,7 +130,7 @@ async def insert_movements(tx: Transaction, rows: Sequence[Sequence[Any]], now: 
 
 
 SELL_UNTIL = """
-UPDATE lots SET sell_by = expires_on - $2::integer
+UPDATE lots SET sell_by = greatest(expires_on - $2::integer, '0001-01-01')
 WHERE item_id = $1 AND NOT spent AND expires_on IS NOT NULL
 """
 
