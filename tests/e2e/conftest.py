@@ -62,7 +62,7 @@ def _up(project: str, files: tuple[str, ...], folder: Path) -> Iterator[Composed
     ports = Ports(folder / "ports.json")
     secrets = folder / "secrets"
     subprocess.run([Path(ROOT, "deploy/secrets/make.sh"), secrets], check=True)
-    taken = {name: ports.take(name) for name in (*SERVICES, "kafka", "postgres")}
+    taken = {name: ports.take(name) for name in (*SERVICES, "console", "kafka", "postgres")}
     named = [word for file in files for word in ("--file", str(Path(ROOT, file)))]
     composed = Composed(
         urls={service: f"http://127.0.0.1:{taken[service]}" for service in SERVICES},
