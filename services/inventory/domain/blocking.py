@@ -1,7 +1,8 @@
-"""Lots that may not be sold: they are held, released, and held when they are past their date."""
+"""Lots that may not be sold, and those that orders are promised by name."""
 
+from services.inventory.domain.claims import Claim, Line
 from services.inventory.domain.levels import Reference
-from services.inventory.domain.lots import Lot, LotStatus
+from services.inventory.domain.lots import Lot, LotStatus, pin
 from services.inventory.domain.shelf import CLOCK, Shelf, ShortfallReason
 
 
@@ -32,3 +33,19 @@ def expire_lots(shelf: Shelf) -> None:
             if lot.status == "available" and lot.past(shelf.lots.today):
                 by = Reference("lot", str(lot.lot_id), CLOCK, f"sold until {lot.sell_by}")
                 block(shelf, lot, "expired", by, "lot_expired")
+
+
+def pin_claims(shelf: Shelf) -> None:
+    """Every order that changed is promised the lots of what it holds, once it is confirmed."""
+    for claim in list(shelf.touched.values()):
+        if claim.kind == "order":
+            for line in claim.lines.values():
+                if line.item_id in shelf.levels and (line.lots or line.held > 0):
+                    _pin(shelf, claim, line)
+
+
+def _pin(shelf: Shelf, claim: Claim, line: Line) -> None:
+    promised = line.held if claim.status in ("confirmed", "closed") else 0
+    for lot in pin(shelf.lots.of(line.item_id), line.lots, promised):
+        shelf.lots.touch(lot)
+        shelf.telling(claim).repinned = True

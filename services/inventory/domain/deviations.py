@@ -1,13 +1,11 @@
 """Reconciliation: levels against ledger and reservations, and the entry that would make them agree."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
 
 Check = Literal["current_ledger", "current_lots", "reserved_holds", "held_ledger", "held_lots"]
-OF_LOTS: Final[frozenset[Check]] = frozenset({"current_lots", "held_lots"})
-"""What a correction of these brings is of the lots alone: level and ledger stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)

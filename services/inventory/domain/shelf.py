@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from services.inventory.domain.claims import Claim, Line, QueueKey, holders, waiting
 from services.inventory.domain.levels import Entry, EntryType, Level, Reference
-from services.inventory.domain.lots import Lot, Lots, Part, pin, unpin
+from services.inventory.domain.lots import Lot, Lots, Part, unpin
 
 ShortfallReason = Literal["count", "recall", "lot_hold", "lot_expired", "short_pick", "shipped"]
 
@@ -383,22 +383,6 @@ class Shelf:
         line.cancelled -= min(still, line.cancelled)
         self.telling(claim)
         return unheld
-
-    # lots that are promised by name
-
-    def pin_claims(self) -> None:
-        """Every order that changed is promised the lots of what it holds, once it is confirmed."""
-        for claim in list(self.touched.values()):
-            if claim.kind == "order":
-                for line in claim.lines.values():
-                    if line.item_id in self.levels and (line.lots or line.held > 0):
-                        self._pin(claim, line)
-
-    def _pin(self, claim: Claim, line: Line) -> None:
-        promised = line.held if claim.status in ("confirmed", "closed") else 0
-        for lot in pin(self.lots.of(line.item_id), line.lots, promised):
-            self.lots.touch(lot)
-            self.telling(claim).repinned = True
 
 
 def _added(parts: Sequence[Part], lot: Lot, units: int) -> list[Part]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.inventory.domain.blocking import expire_lots
+from services.inventory.domain.blocking import expire_lots, pin_claims
 from services.inventory.domain.claims import QueueKey
 from services.inventory.domain.levels import Entry, Level
 from services.inventory.domain.lots import Lots
@@ -136,7 +136,7 @@ async def _read_holders(tx: Transaction, levels: Mapping[str, Level], scope: Sco
 async def save(tx: Transaction, house: House, shelf: Shelf) -> None:
     """Writes what moved, one statement a table, and tells those whom it concerns."""
     shelf.date_batches()
-    shelf.pin_claims()
+    pin_claims(shelf)
     shelf.charge()
     await write_entries(tx, shelf)
     await save_levels(tx, shelf)

@@ -9,13 +9,15 @@ import asyncpg
 import pytest
 
 from deploy.local.home import ROOT
-from services.inventory.domain.deviations import OF_LOTS, Check
+from services.inventory.domain.deviations import Check
 from services.inventory.operations.reconciliation import Correction, correct
 from services.inventory.views import history
 from shared.runtime.clock import new_id
 from tests.component.inventory.warehouse import Warehouse, new
 
 SECONDS = 60
+OF_LOTS = ("current_lots", "held_lots")
+"""A correction of these writes no ledger row."""
 # By what statement, for which check: expected, actual, and the entry that is proposed.
 WRONG: list[tuple[str, Check, int, int, str, int]] = [
     ("UPDATE stock SET current = 13", "current_ledger", 10, 13, "adjust", 3),

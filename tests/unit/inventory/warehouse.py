@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.inventory.domain.batches import decide_batch_question
-from services.inventory.domain.blocking import block, expire_lots, free
+from services.inventory.domain.blocking import block, expire_lots, free, pin_claims
 from services.inventory.domain.claims import Asked, BatchQuestion, Claim, Need, OrderQuestion
 from services.inventory.domain.facts import (
     Counted,
@@ -84,7 +84,7 @@ class Warehouse:
         self.shelf = Shelf(self.now, TERMS, self.levels, self.claims, lots=lots)
         expire_lots(self.shelf)
         decide(self.shelf)
-        self.shelf.pin_claims()
+        pin_claims(self.shelf)
         return self.shelf.tellings.get(claim_id)
 
     # lots
