@@ -38,18 +38,19 @@ async def main(stack: dict[str, Any], product: str) -> None:
         for one in orders:
             key = f"{one['source']}:{one['external_id']}"
             await producer.send_and_wait(prefix + "order.submitted", json.dumps(one).encode(), key.encode())
-    open_ids = {one["external_id"] for one in orders}
+    awaited = {(one["external_id"], created) for one in orders for created in (True, False)}
     consumer = AIOKafkaConsumer(
         *(prefix + name for name in ANSWERS), bootstrap_servers=stack["kafka"], auto_offset_reset="earliest"
     )
     async with consumer, asyncio.timeout(SECONDS):
-        while open_ids:
+        while awaited:
             record = await consumer.getone()
-            event = json.loads(record.value)
-            if event["source"] == SOURCE and event["external_id"] in open_ids:
-                print(event["external_id"], record.topic.removeprefix(prefix), event["order_id"], flush=True)
-                if not record.topic.endswith("order.created"):
-                    open_ids.discard(event["external_id"])
+            event, name = json.loads(record.value), record.topic.removeprefix(prefix)
+            # Each event has a topic of its own, so the answer may be read before the order it answers.
+            told = (event["external_id"], name == "order.created")
+            if event["source"] == SOURCE and told in awaited:
+                print(event["external_id"], name, event["order_id"], flush=True)
+                awaited.discard(told)
 
 
 if __name__ == "__main__":
