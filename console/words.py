@@ -18,6 +18,7 @@ TONES: Final = {
         ("rejected", "failed", "critical", "stockout", "raised", "recalled", "on_hold", "discrepancy", "batch_failed"),
         "bad",
     ),
+    "material_recalled": "bad",
     **dict.fromkeys(("partially_fulfilled", "partially_shipped", "quality_check"), "info"),
     **dict.fromkeys(("hold_overdue", "quality_below", "batch_late", "saga_stuck", "promise_missed", "open"), "warn"),
 }

@@ -19,6 +19,7 @@ KINDS: Final = (
     "quality_below",
     "batch_late",
     "batch_failed",
+    "material_recalled",
     "saga_stuck",
     "promise_missed",
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.bottling.domain.questions import DELAYS, Delays
 from services.bottling.operations.batches import hear_of_materials
+from services.bottling.operations.recalls import hear_of_recalls
 from services.bottling.operations.recipes import learn_items
 from services.bottling.operations.replenishment import hear_of_needs
 from shared.contracts.envelope import Event
@@ -23,6 +24,7 @@ def subscriptions(delays: Delays) -> tuple[Subscription, ...]:
     return (
         Subscription(("item.changed",), learn_items),
         Subscription(("stock.low",), hear_of_needs),
+        Subscription(("lot.recalled",), hear_of_recalls),
         Subscription(MATERIALS, hear),
     )
 

@@ -51,7 +51,7 @@ CREATE TABLE alerts (
     note text,
     resolved_at timestamp with time zone,
     CONSTRAINT a_resolved_alert_tells_when CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
-    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['quality_below'::text, 'batch_late'::text, 'batch_failed'::text, 'saga_stuck'::text]))),
+    CONSTRAINT alert_kind_is_known CHECK ((kind = ANY (ARRAY['quality_below'::text, 'batch_late'::text, 'batch_failed'::text, 'saga_stuck'::text, 'material_recalled'::text]))),
     CONSTRAINT alert_status_is_known CHECK ((status = ANY (ARRAY['raised'::text, 'acknowledged'::text, 'resolved'::text]))),
     CONSTRAINT an_acknowledged_alert_tells_by_whom CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL)))
 );
@@ -68,6 +68,7 @@ CREATE TABLE batch_materials (
     issued bigint,
     returned bigint,
     cost numeric,
+    lots jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT consumption_is_not_negative CHECK ((consumed >= 0)),
     CONSTRAINT material_is_needed CHECK ((required >= 1))
 );
@@ -273,6 +274,14 @@ CREATE TABLE questions (
     next_attempt_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE recalled_lots (
+    lot_id text NOT NULL,
+    item_id text NOT NULL,
+    lot_code text NOT NULL,
+    reason text NOT NULL,
+    recalled_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE recipe_versions (
     recipe_id text NOT NULL,
     version integer NOT NULL,
@@ -340,6 +349,9 @@ ALTER TABLE ONLY outbox
 ALTER TABLE ONLY questions
     ADD CONSTRAINT questions_pkey PRIMARY KEY (batch_id);
 
+ALTER TABLE ONLY recalled_lots
+    ADD CONSTRAINT recalled_lots_pkey PRIMARY KEY (lot_id);
+
 ALTER TABLE ONLY recipe_versions
     ADD CONSTRAINT recipe_versions_pkey PRIMARY KEY (recipe_id, version);
 
@@ -379,6 +391,8 @@ CREATE INDEX open_batches ON batches USING btree (product_id) WHERE (status <> A
 CREATE INDEX open_batches_by_date ON batches USING btree (expected_completion_at, batch_id) WHERE (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]));
 
 CREATE INDEX questions_by_due_time ON questions USING btree (next_attempt_at);
+
+CREATE INDEX recalled_lots_by_code ON recalled_lots USING btree (lot_code);
 
 CREATE INDEX recipe_versions_by_age ON recipe_versions USING btree (created_at, recipe_id, version);
 

@@ -94,7 +94,7 @@ EVENTS: tuple[EventType, ...] = (
     _event("stock.released", inventory.StockReleased, "o", "P"),
     _event("stock.deducted", inventory.StockDeducted, "", "P"),
     _event("stock.low", inventory.StockLow, "b", "P", key="item_id"),
-    _event("lot.recalled", inventory.LotRecalled, "f", "P", key="lot_id"),
+    _event("lot.recalled", inventory.LotRecalled, "bf", "P", key="lot_id"),
     _event("stock.level_changed", inventory.StockLevelChanged, "", "PC", key="item_id"),
     _event("item.changed", inventory.ItemChanged, "obf", "PC", key="item_id"),
     _event("materials.reserved", inventory.MaterialsReserved, "b"),

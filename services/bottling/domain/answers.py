@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services.bottling.domain.batch import Answer, AnswerStatus, Batch, Material
+from services.bottling.domain.batch import Answer, AnswerStatus, Batch, Material, MaterialLot
 from services.bottling.domain.commands import Accepted
 
 
@@ -20,6 +20,7 @@ class MaterialState:
     issued: int
     returned: int
     cost: Decimal | None
+    lots: tuple[MaterialLot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +79,5 @@ def _with(material: Material, state: MaterialState | None) -> Material:
         issued=state.issued,
         returned=state.returned,
         cost=state.cost,
+        lots=state.lots,
     )

@@ -52,6 +52,15 @@ LED_HERE: Final[Mapping[Status, Action]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class MaterialLot:
+    """Units of one lot that a batch got and did not return."""
+
+    lot_id: str
+    supplier_lot: str | None
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """One material of a batch; what only inventory knows is None until it has answered."""
 
@@ -64,6 +73,7 @@ class Material:
     issued: int | None = None
     returned: int | None = None
     cost: Decimal | None = None
+    lots: tuple[MaterialLot, ...] = ()
 
     @property
     def kept(self) -> int:

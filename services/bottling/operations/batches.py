@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.bottling.domain.answers import MaterialState, Snapshot, hear, newest
-from services.bottling.domain.batch import Batch, plan
+from services.bottling.domain.batch import Batch, MaterialLot, plan
 from services.bottling.domain.commands import (
     Accepted,
     Command,
@@ -237,4 +237,5 @@ def _state_of(line: MaterialLine) -> MaterialState:
         issued=line.issued,
         returned=line.returned,
         cost=None if line.cost is None else line.cost.amount,
+        lots=tuple(MaterialLot(lot.lot_id, lot.supplier_lot, lot.quantity) for lot in line.lots),
     )

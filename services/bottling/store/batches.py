@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from services.bottling.domain.batch import Answer, Batch, Material
+from services.bottling.domain.batch import Answer, Batch, Material, MaterialLot
 from services.bottling.domain.commands import Inspect
 from services.bottling.domain.cost import Cost
 from services.bottling.domain.recipe import recipe_of
@@ -29,7 +29,7 @@ ORDER BY batch_id
 FOR UPDATE
 """
 READ_MATERIALS = """
-SELECT batch_id, material_id, name, required, consumed, held, backordered, issued, returned, cost
+SELECT batch_id, material_id, name, required, consumed, held, backordered, issued, returned, cost, lots
 FROM batch_materials
 WHERE batch_id = ANY ($1::uuid[])
 ORDER BY batch_id, place
@@ -42,7 +42,8 @@ async def lock_batches(tx: Transaction, batch_ids: Iterable[UUID]) -> dict[UUID,
     materials: dict[UUID, list[Material]] = {row["batch_id"]: [] for row in rows}
     for found in await tx.fetch(READ_MATERIALS, list(materials)):
         fields = dict(found)
-        materials[fields.pop("batch_id")].append(Material(**fields))
+        lots = tuple(MaterialLot(**lot) for lot in orjson.loads(fields.pop("lots")))
+        materials[fields.pop("batch_id")].append(Material(**fields, lots=lots))
     return {row["batch_id"]: _batch_of(row, tuple(materials[row["batch_id"]])) for row in rows}
 
 
@@ -199,13 +200,13 @@ def _standard_row(standard: Standard) -> tuple[Any, ...]:
 
 SAVE_MATERIALS = """
 INSERT INTO batch_materials (
-    batch_id, place, material_id, name, required, consumed, held, backordered, issued, returned, cost
+    batch_id, place, material_id, name, required, consumed, held, backordered, issued, returned, cost, lots
 )
-SELECT batch_id, place, material_id, name, required, consumed, held, backordered, issued, returned, cost
+SELECT batch_id, place, material_id, name, required, consumed, held, backordered, issued, returned, cost, lots::jsonb
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::numeric[]
-) AS saved (batch_id, place, material_id, name, required, consumed, held, backordered, issued, returned, cost)
+    $9::bigint[], $10::bigint[], $11::numeric[], $12::text[]
+) AS saved (batch_id, place, material_id, name, required, consumed, held, backordered, issued, returned, cost, lots)
 ORDER BY batch_id, place
 ON CONFLICT (batch_id, material_id) DO UPDATE
 SET name = excluded.name,
@@ -215,7 +216,8 @@ SET name = excluded.name,
     backordered = excluded.backordered,
     issued = excluded.issued,
     returned = excluded.returned,
-    cost = excluded.cost
+    cost = excluded.cost,
+    lots = excluded.lots
 """
 
 
@@ -233,6 +235,7 @@ async def _save_materials(tx: Transaction, batches: Sequence[Batch]) -> None:
             material.issued,
             material.returned,
             material.cost,
+            encode(material.lots).decode(),
         )
         for batch in batches
         for place, material in enumerate(batch.materials)

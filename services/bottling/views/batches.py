@@ -21,7 +21,8 @@ SELECT batch_id, product_id, recipe_id, recipe_version, status, plan_reason, rea
        coalesce(answer_batch_version >= question_version, false) AS answered,
        (SELECT json_agg(json_build_object(
                    'material_id', material_id, 'name', name, 'required', required, 'held', held,
-                   'backordered', backordered, 'issued', issued, 'consumed', consumed, 'returned', returned)
+                   'backordered', backordered, 'issued', issued, 'consumed', consumed, 'returned', returned,
+                   'lots', lots)
                    ORDER BY place)
         FROM batch_materials
         WHERE batch_materials.batch_id = batches.batch_id) AS materials,
@@ -30,7 +31,17 @@ SELECT batch_id, product_id, recipe_id, recipe_version, status, plan_reason, rea
                    'inspected', inspected, 'accepted', accepted, 'rejected', rejected, 'measures', measures)
                    ORDER BY inspection_id)
         FROM inspections
-        WHERE inspections.batch_id = batches.batch_id) AS inspections
+        WHERE inspections.batch_id = batches.batch_id) AS inspections,
+       (SELECT json_agg(json_build_object(
+                   'lot_id', lot_id, 'item_id', item_id, 'lot_code', recalled_lots.lot_code,
+                   'reason', recalled_lots.reason)
+                   ORDER BY item_id, lot_id)
+        FROM recalled_lots
+        WHERE (recalled_lots.item_id = batches.product_id AND recalled_lots.lot_code = batches.lot_code)
+           OR lot_id IN (
+               SELECT jsonb_array_elements(lots) ->> 'lot_id'
+               FROM batch_materials
+               WHERE batch_materials.batch_id = batches.batch_id)) AS recalled_lots
 FROM batches
 WHERE batch_id = ANY ($1::uuid[])
 """
@@ -69,6 +80,7 @@ def _body(row: Any) -> dict[str, Any]:
         "quantity_good": row["quantity_good"],
         "materials": orjson.loads(row["materials"] or "[]"),
         "materials_settled": row["materials_settled"],
+        "recalled_lots": orjson.loads(row["recalled_lots"] or "[]"),
         "inspections": [_inspection(found) for found in orjson.loads(row["inspections"] or "[]")],
         "cost": _cost(row),
         "lot_code": row["lot_code"],
