@@ -19,6 +19,4 @@ async def hear_of_recalls(tx: Transaction, events: Sequence[Event[Any]]) -> None
 
 async def watch_recalled_materials(tx: Transaction) -> int:
     """Raises an alert for each running batch that got units of a recalled lot, and resolves those of ended ones."""
-    return max(
-        await recalls.resolve_recalled(tx, RECALLED_AT_ONCE), await recalls.raise_recalled(tx, RECALLED_AT_ONCE)
-    )
+    return max(await recalls.resolve_recalled(tx, RECALLED_AT_ONCE), await recalls.raise_recalled(tx, RECALLED_AT_ONCE))
