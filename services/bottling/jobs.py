@@ -16,7 +16,7 @@ from shared.runtime.transaction import Transaction
 
 
 def jobs(settings: BottlingSettings) -> tuple[Job, ...]:
-    """Telling again what was not answered, planning what is needed, watching what is late or recalled; each on one instance."""
+    """Telling again what was not answered, planning what is needed, watching batches; each on one instance."""
     delays = settings.delays()
 
     async def ask(tx: Transaction) -> int:
