@@ -1,7 +1,7 @@
 """What fulfillment can do: each on a list, in one transaction: load and lock, decide, save, publish."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -254,7 +254,11 @@ def _tell_shipped(work: Work, request: Ship, done: Done) -> None:
 
 def _shipped_line(fulfillment: Fulfillment, shipment: Shipment, product_id: str, quantity: int) -> ShippedLine:
     lots = fulfillment.lines[product_id].lots.named(shipment.lots.get(product_id, {}))
-    return ShippedLine(product_id=product_id, quantity=quantity, lots=tuple(LotQuantity(**asdict(lot)) for lot in lots))
+    told = tuple(
+        LotQuantity(lot_id=lot.lot_id, lot_code=lot.lot_code, expires_on=lot.expires_on, quantity=lot.quantity)
+        for lot in lots
+    )
+    return ShippedLine(product_id=product_id, quantity=quantity, lots=told)
 
 
 def _tell_delivered(work: Work, request: Deliver, done: Done) -> None:

@@ -1,12 +1,13 @@
 """Every statement of fulfillment that writes or locks; whole lists in one statement, locks in order of the order id."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from services.fulfillment.domain.commands import PickLine
 from services.fulfillment.domain.records import lots_text
@@ -185,8 +186,8 @@ async def save_shipments(tx: Transaction, shipments: Sequence[tuple[str, int, Sh
     """Shipments with their order and place; of a known one only the delivery can be new."""
     rows = [
         (
-            *(shipment.shipment_id, order_id, number, json.dumps(dict(shipment.contents))),
-            *(json.dumps(dict(shipment.lots)), *_SHIPMENT(shipment)),
+            *(shipment.shipment_id, order_id, number, _text(shipment.contents)),
+            *(_text(shipment.lots), *_SHIPMENT(shipment)),
         )
         for order_id, number, shipment in shipments
     ]
@@ -216,7 +217,7 @@ _PARCEL = attrgetter("number", "weight_grams", "pack_id", "shipment_id")
 
 
 async def save_parcels(tx: Transaction, parcels: Sequence[tuple[str, Parcel]]) -> None:
-    rows = [(order_id, json.dumps(dict(parcel.contents)), *_PARCEL(parcel)) for order_id, parcel in parcels]
+    rows = [(order_id, _text(parcel.contents), *_PARCEL(parcel)) for order_id, parcel in parcels]
     if rows:
         await tx.execute(SAVE_PARCELS, *columns(rows))
 
@@ -306,6 +307,10 @@ _RECALLED = attrgetter("lot_id", "item_id", "lot_code", "reason", "recalled_at")
 
 async def keep_recalled(tx: Transaction, lots: Sequence[RecalledLot]) -> None:
     await tx.execute(KEEP_RECALLED, *columns([_RECALLED(lot) for lot in lots]))
+
+
+def _text(units: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(units)).decode()
 
 
 def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

@@ -23,7 +23,7 @@ DAYS: Final = 30
 """The window where none is asked for: today and the days before."""
 DAYS_MAX: Final = 3_660
 TREND_DAYS_MAX: Final = 366
-SUMS_EVERY_SECONDS: Final = 2.0
+SUMS_EVERY_SECONDS: Final = 5.0
 SHOW_EVERY_SECONDS: Final = 30.0
 
 _value = Gauge("flacon_figure", "A figure over the last 30 days; NaN: nothing to judge", ["service", "name"])

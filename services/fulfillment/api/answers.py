@@ -1,11 +1,12 @@
 """What the floor and other clients get to see: fulfillments, picking lists, shipments, refusals."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, assert_never
 
+import orjson
+
 from services.fulfillment.domain.commands import Done, Excess, IllegalTransition, OtherContent
+from services.fulfillment.domain.lots import Lot
 from services.fulfillment.domain.records import Row
 from services.fulfillment.domain.state import Fulfillment, Parcel, Quantities, Shipment
 from services.fulfillment.operations import Outcome, Ship
@@ -27,7 +28,7 @@ def fulfillment_body(fulfillment: Fulfillment) -> dict[str, Any]:
         "closed": fulfillment.closed,
         "priority": fulfillment.priority,
         "requested_delivery": fulfillment.requested_delivery,
-        "ship_to": None if fulfillment.ship_to is None else json.loads(fulfillment.ship_to),
+        "ship_to": None if fulfillment.ship_to is None else orjson.loads(fulfillment.ship_to),
         "lines": _lines(fulfillment),
         "parcels": [_parcel(parcel, fulfillment) for parcel in fulfillment.parcels],
         "shipments": [shipment_body(shipment, fulfillment) for shipment in fulfillment.shipments],
@@ -47,11 +48,16 @@ def _lines(fulfillment: Fulfillment) -> list[dict[str, Any]]:
             "shipped": line.shipped,
             "cancelled": line.cancelled,
             "short": line.short,
-            "lots": [asdict(lot) for lot in line.lots.told],
+            "lots": [_lot(lot) for lot in line.lots.told],
             "recalled": sum(line.lots.recalled_on_bench.values()),
         }
         for line in fulfillment.lines.values()
     ]
+
+
+def _lot(lot: Lot) -> dict[str, Any]:
+    """`LOT` of the contract."""
+    return {"lot_id": lot.lot_id, "lot_code": lot.lot_code, "expires_on": lot.expires_on, "quantity": lot.quantity}
 
 
 def _parcel(parcel: Parcel, fulfillment: Fulfillment) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def _shipped_contents(shipment: Shipment, fulfillment: Fulfillment) -> list[dict
     lines = _contents(shipment.contents, fulfillment)
     for line in lines:
         lots, units = fulfillment.lines[line["product_id"]].lots, shipment.lots.get(line["product_id"], {})
-        line["lots"] = [asdict(lot) for lot in lots.named(units)]
+        line["lots"] = [_lot(lot) for lot in lots.named(units)]
     return lines
 
 
