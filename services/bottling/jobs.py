@@ -5,7 +5,6 @@ from services.bottling.operations.recalls import RECALLED_AT_ONCE, watch_recalle
 from services.bottling.operations.replenishment import PROPOSED_AT_ONCE, propose_batches
 from services.bottling.operations.watching import LATE_AT_ONCE, watch_late_batches
 from services.bottling.settings import BottlingSettings
-from services.bottling.store.alerts import count_open_alerts
 from services.bottling.store.questions import count_stuck
 from services.bottling.views.figures import figures_in
 from shared.runtime.figures import open_alerts_job
@@ -36,6 +35,6 @@ def jobs(settings: BottlingSettings) -> tuple[Job, ...]:
         ),
         Job("propose_batches", every_seconds=settings.replenish_seconds, tick=propose, batch=PROPOSED_AT_ONCE),
         stuck_job("bottling", count_stuck),
-        open_alerts_job("bottling", count_open_alerts),
+        open_alerts_job("bottling"),
         figures_job("bottling", figures_in(settings.currency)),
     )

@@ -13,7 +13,6 @@ from services.inventory.operations.timers import (
     remind_of_needs,
     watch_overdue_holds,
 )
-from services.inventory.store.alerts import count_open_alerts
 from services.inventory.views.figures import read_figures
 from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
@@ -54,6 +53,6 @@ def jobs(
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=level_seconds, tick=publish_levels, batch=LEVELS_MAX),
         Job("keep_sums", every_seconds=SUMS_EVERY_SECONDS, tick=keep_sums, batch=ITEMS_MAX),
-        open_alerts_job("inventory", count_open_alerts),
+        open_alerts_job("inventory"),
         figures_job("inventory", read_figures),
     )

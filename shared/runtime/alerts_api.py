@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.values import Text
+from shared.runtime.alerts import acknowledge_alerts
 from shared.runtime.answers import Answer
 from shared.runtime.auth import Caller, requires
 from shared.runtime.database import Database
@@ -37,11 +38,10 @@ Bodies = Mapping[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class AlertRows:
-    """How a service reads and marks its alerts; bodies are by alert id."""
+    """How a service reads its alerts; bodies are by alert id."""
 
     listed: Callable[[Any, str | None, str | None, UUID | None, int], Awaitable[list[dict[str, Any]]]]
     read: Callable[[Any, Sequence[UUID]], Awaitable[Bodies]]
-    acknowledge: Callable[[Transaction, Sequence[Seen]], Awaitable[None]]
 
 
 class AcknowledgeBody(BaseModel):
@@ -79,7 +79,7 @@ def _add_list(router: APIRouter, reader: Any, database: Database, rows: AlertRow
 
 def _add_acknowledge(router: APIRouter, writer: Any, database: Database, rows: AlertRows) -> None:
     async def acknowledge(tx: Transaction, seen: Sequence[Seen]) -> list[Answer]:
-        await rows.acknowledge(tx, seen)
+        await acknowledge_alerts(tx, seen)
         bodies = await rows.read(tx, [alert_id for alert_id, _, _ in seen])
         return [_acknowledged(bodies.get(str(alert_id))) for alert_id, _, _ in seen]
 

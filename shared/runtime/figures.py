@@ -1,10 +1,10 @@
 """Figures that are counted in tables, by every instance for itself: open dead letters and open alerts."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from prometheus_client import Gauge
 
+from shared.runtime.alerts import count_open_alerts
 from shared.runtime.jobs import Job
 from shared.runtime.transaction import Transaction
 
@@ -26,12 +26,12 @@ def dead_letters_job(service: str) -> Job:
     return Job("count_dead_letters", every_seconds=EVERY_SECONDS, tick=show, alone=False)
 
 
-def open_alerts_job(service: str, count: Callable[[Transaction], Awaitable[Mapping[str, int]]]) -> Job:
-    """`count` gives the open alerts by kind; a kind that was seen once stays, with 0."""
+def open_alerts_job(service: str) -> Job:
+    """Shows the open alerts by kind; a kind that was seen once stays, with 0."""
     known: set[str] = set()
 
     async def show(tx: Transaction) -> int:
-        counts = await count(tx)
+        counts = await count_open_alerts(tx)
         known.update(counts)
         for kind in known:
             _alerts.labels(service, kind).set(counts.get(kind, 0))

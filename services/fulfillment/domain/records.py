@@ -1,11 +1,10 @@
 """A fulfillment as it is kept: values made of rows."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Protocol
-
-import orjson
 
 from services.fulfillment.domain.copies import replace
 from services.fulfillment.domain.lots import NO_LOTS, Lot, Lots
@@ -88,7 +87,7 @@ def _line(row: Row) -> Line:
         shipped=row["shipped"],
         cancelled=row["cancelled"],
         short=row["short"],
-        lots=NO_LOTS if row["lots"] is None else _lots(orjson.loads(row["lots"])),
+        lots=NO_LOTS if row["lots"] is None else _lots(json.loads(row["lots"])),
     )
 
 
@@ -101,12 +100,11 @@ def lots_text(lots: Lots) -> str | None:
     if lots == NO_LOTS:
         return None
     told = [(lot.lot_id, lot.lot_code, lot.expires_on, lot.quantity) for lot in lots.told]
-    kept = {"told": told, "bench": lots.bench, "gone": lots.gone, "short": lots.short}
-    return orjson.dumps(kept).decode()
+    return json.dumps({"told": told, "bench": lots.bench, "gone": lots.gone, "short": lots.short})
 
 
 def _parcel(row: Row) -> Parcel:
-    return Parcel(row["number"], orjson.loads(row["contents"]), row["weight_grams"], row["pack_id"], row["shipment_id"])
+    return Parcel(row["number"], json.loads(row["contents"]), row["weight_grams"], row["pack_id"], row["shipment_id"])
 
 
 def _shipment(row: Row) -> Shipment:
@@ -114,10 +112,10 @@ def _shipment(row: Row) -> Shipment:
         shipment_id=row["shipment_id"],
         carrier=row["carrier"],
         tracking_number=row["tracking_number"],
-        contents=orjson.loads(row["contents"]),
+        contents=json.loads(row["contents"]),
         status=row["status"],
         shipped_at=row["shipped_at"],
         shipped_by=row["shipped_by"],
         delivered_at=row["delivered_at"],
-        lots=orjson.loads(row["lots"]),
+        lots=json.loads(row["lots"]),
     )

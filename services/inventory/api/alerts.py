@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from services.inventory.store.alerts import acknowledge_alerts
 from services.inventory.views.alerts import list_alerts, read_alerts
 from shared.runtime import alerts_api
 from shared.runtime.database import Database
@@ -10,5 +9,5 @@ from shared.runtime.database import Database
 
 def alert_routes(database: Database) -> APIRouter:
     """What should be looked at, and who has seen it."""
-    rows = alerts_api.AlertRows(list_alerts, read_alerts, acknowledge_alerts)
+    rows = alerts_api.AlertRows(list_alerts, read_alerts)
     return alerts_api.routes("/api/inventory", "inventory", database, rows)

@@ -5,7 +5,6 @@ from services.order.operations.asking_again import BATCH, ask_again
 from services.order.operations.figuring import NOTES_MAX, keep_sums
 from services.order.operations.promising import BATCH as PROMISES
 from services.order.operations.promising import watch_promises
-from services.order.store.alerts import count_open_alerts
 from services.order.store.questions import count_stuck
 from services.order.views.figures import read_figures
 from shared.runtime.figures import open_alerts_job
@@ -26,6 +25,6 @@ def jobs(policy: Policy, ask_again_every_seconds: float, promises_every_seconds:
         Job("watch_promises", every_seconds=promises_every_seconds, tick=watch_promises, batch=PROMISES),
         Job("keep_sums", every_seconds=SUMS_EVERY_SECONDS, tick=keep_sums, batch=NOTES_MAX),
         stuck_job("order", count_stuck),
-        open_alerts_job("order", count_open_alerts),
+        open_alerts_job("order"),
         figures_job("order", read_figures),
     )

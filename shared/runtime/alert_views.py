@@ -1,4 +1,4 @@
-"""Alerts as they are shown, newest first."""
+"""Alerts that say themselves what they are about, as they are shown, newest first."""
 
 from collections.abc import Sequence
 from typing import Any
