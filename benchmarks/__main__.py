@@ -21,8 +21,9 @@ from benchmarks import machine
 from benchmarks.bare_path import BarePath, bare_path
 from benchmarks.client import Unexpected
 from benchmarks.installation import installation
-from benchmarks.loads import LOADS, Lost
+from benchmarks.loads import LOADS, Load, Lost
 from benchmarks.meters import Meters, spent
+from benchmarks.open_loop import SHARES, at_rest, open_load, open_name
 from benchmarks.page import print_page
 from benchmarks.results import Bare, Limit, Round, medians, percentiles, ratios
 from benchmarks.straight_line import StraightLine, straight_line
@@ -36,7 +37,13 @@ from deploy.local.starting import DATABASE
 BATCHES: Final = (250, 128, 32)
 LIMIT_SECONDS: Final = 6.0
 BARE_SECONDS: Final = 6.0
-NAMES: Final = (*(f"limit {batch}" for batch in BATCHES), "bare", *(load.name for load in LOADS))
+FASTEST: Final = LOADS[-1]
+NAMES: Final = (
+    *(f"limit {batch}" for batch in BATCHES),
+    *("idle", "bare"),
+    *(load.name for load in LOADS),
+    *(open_name(percent) for percent in SHARES),
+)
 CHECK_FAILED, USAGE, COULD_NOT_RUN, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -69,12 +76,21 @@ class Benchmark:
         if self._wanted("bare"):
             with self._screen.step(f"{run}bare path"):
                 found.bare = Bare(percentiles(await path.run(BARE_SECONDS)))
+        if self._wanted("idle"):
+            with self._screen.step(f"{run}a minute at rest"):
+                found.idle = await at_rest(self._stack, self._meters, turn)
+        shares = [percent for percent in SHARES if self._wanted(open_name(percent))]
         for load in LOADS:
-            if self._wanted(load.name):
-                with self._screen.step(f"{run}{load.name}"):
-                    found.loads[load.name] = await load.measure(self._stack, self._meters, self._seconds, turn)
-                self._screen.say(f"  {found.loads[load.name].rate:.0f} orders/s")
+            if self._wanted(load.name) or (load is FASTEST and shares):
+                await self._load(load, found, run, turn)
+        for percent in shares:
+            await self._load(open_load(percent, found.loads[FASTEST.name].rate), found, run, turn)
         return found
+
+    async def _load(self, load: Load, found: Round, run: str, turn: int) -> None:
+        with self._screen.step(f"{run}{load.name}"):
+            figures = found.loads[load.name] = await load.measure(self._stack, self._meters, self._seconds, turn)
+        self._screen.say(f"  {figures.rate:.0f} orders/s")
 
     async def _limit(self, script: StraightLine, batch: int) -> Limit:
         await script.warm_up(batch)
@@ -110,12 +126,14 @@ def _report(rounds: Sequence[Round], told: dict[str, Any], settings: dict[str, A
     names = dict.fromkeys(name for one in rounds for name in one.loads)
     batches = dict.fromkeys(name for one in rounds for name in one.limits)
     bare = [one.bare for one in rounds if one.bare is not None]
+    idle = [one.idle for one in rounds if one.idle is not None]
     return {
         **settings,
         "machine": told,
         "loads": {name: medians([one.loads[name] for one in rounds]) for name in names},
         "limits": {name: medians([one.limits[name] for one in rounds]) for name in batches},
         "bare": medians(bare) if bare else None,
+        "idle": medians(idle) if idle else None,
         "ratios": [{**asdict(ratio), "holds": ratio.holds} for ratio in ratios(rounds)],
         "rounds": [asdict(one) for one in rounds],
     }

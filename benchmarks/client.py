@@ -62,7 +62,8 @@ class Connection:
             return await _answer(reader)
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._reader is None or self._writer is None:
+        """A server closes what was quiet for some seconds."""
+        if self._reader is None or self._writer is None or self._reader.at_eof():
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=2**24)
         return self._reader, self._writer
 

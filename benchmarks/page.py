@@ -12,6 +12,7 @@ NOTES = (
     "reserved, fulfilled: by Kafka from the order.submitted record's timestamp to that of stock.reserved and of",
     "order.fulfilled, with up to 2,000 orders under way, so the queue is counted in; by REST from the request",
     "(client's clock) to its answer, and to order.fulfilled, from 32 on the warehouse goes round once a second.",
+    "open: orders come by chance at that share of the rate of rest 128, timed from when they were to come.",
     "WAL, tables: bytes an order, indexes counted in; messages: records an order, without order.submitted.",
 )
 
@@ -21,7 +22,8 @@ def print_page(report: Mapping[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in _heading(report):
         console.print(line, markup=False)
-    for table in (_loads(report["loads"]), _limits(report["limits"], report["bare"]), _ratios(report["ratios"])):
+    beside = _beside(report["limits"], report["bare"], report["idle"])
+    for table in (_loads(report["loads"]), beside, _ratios(report["ratios"])):
         if table.row_count:
             console.print()
             _print(console, table)
@@ -77,14 +79,17 @@ def _loads(loads: Mapping[str, Any]) -> Table:
     return table
 
 
-def _limits(limits: Mapping[str, Any], bare: Mapping[str, Any] | None) -> Table:
-    table = _table("without services", "orders/s", "p50 ms", "p99 ms", "CPU script", "Postgres", "Kafka")
+def _beside(limits: Mapping[str, Any], bare: Mapping[str, Any] | None, idle: Mapping[str, Any] | None) -> Table:
+    table = _table("beside the loads", "orders/s", "p50 ms", "p99 ms", "CPU Python", "Postgres", "Kafka")
     for batch, one in limits.items():
         seconds = (f"{one['cpu'][part]:.2f}" for part in ("client", "postgres", "kafka"))
         table.add_row(f"straight line, batches of {batch}", f"{one['rate']:.0f}", "", "", *seconds)
     if bare:
         took = bare["took_ms"]
         table.add_row("bare path, one at a time", "", f"{took['p50']:.1f}", f"{took['p99']:.1f}", "", "", "")
+    if idle:
+        share = (f"{idle['cores'][part]:.1%}" for part in ("services", "postgres", "kafka"))
+        table.add_row("at rest: of one core; the next order", "", f"{idle['reserved_ms']:.1f}", "", *share)
     return table
 
 

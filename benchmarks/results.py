@@ -42,6 +42,14 @@ class Bare:
     took_ms: Percentiles
 
 
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A minute without an order: how many processors each part kept busy, and the milliseconds of the next order."""
+
+    cores: dict[str, float]
+    reserved_ms: float
+
+
 @dataclass
 class Round:
     """One turn of the alternation: everything once."""
@@ -49,6 +57,7 @@ class Round:
     loads: dict[str, Figures] = field(default_factory=dict)
     limits: dict[str, Limit] = field(default_factory=dict)
     bare: Bare | None = None
+    idle: Idle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,12 @@ def _p99_of_bare(one: Round) -> float:
     return one.bare.took_ms["p99"]
 
 
+def _at_rest(one: Round) -> float:
+    if one.idle is None:
+        raise KeyError("idle")
+    return one.idle.cores["services"]
+
+
 def _cpu_of_load(one: Round) -> float:
     return sum(one.loads["kafka uniform"].cpu[part] for part in ("services", "postgres", "kafka"))
 
@@ -114,6 +129,15 @@ RATIOS: Final[tuple[tuple[str, Part, Part, Bound, float, bool], ...]] = (
         True,
     ),
     ("REST at 128 in flight, of the limit in batches of 128", _rate("rest 128"), _limit(128), ">=", 0.40, False),
+    (
+        "p99 to reserved by REST at 50 % of the fastest, of the bare path",
+        lambda one: one.loads["open 50 %"].reserved_ms["p99"],
+        _p99_of_bare,
+        "<=",
+        10.0,
+        False,
+    ),
+    ("four services at rest, of one core", _at_rest, lambda one: 1.0, "<=", 0.05, False),
     ("CPU of an order through Kafka, of the limit's", _cpu_of_load, _cpu_of_limit, "<=", 5.0, False),
 )
 """Name, part, whole, bound, and whether it is promised already or aimed at."""

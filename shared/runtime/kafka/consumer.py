@@ -27,11 +27,17 @@ from shared.runtime.kafka.connection import (
     quiet_client_logs,
     stopped_within,
 )
-from shared.runtime.kafka.session import DRAIN_SECONDS, POLL_MS, RECORDS_MAX, Drain, Session, is_of_a_record
+from shared.runtime.kafka.session import (
+    DRAIN_SECONDS,
+    FETCH_WAIT_MS,
+    POLL_MS,
+    RECORDS_MAX,
+    Drain,
+    Session,
+    is_of_a_record,
+)
 from shared.runtime.subscriptions import Subscription, subscribed_types
 
-FETCH_WAIT_MS: Final = 50
-"""A record that comes right after another of its partition waits for this long poll to end."""
 SESSION_TIMEOUT_MS: Final = 10_000
 HEARTBEAT_MS: Final = 1_000
 """Members hear of a rebalance by their heartbeats, so this is how long a moved partition may stand still."""

@@ -24,6 +24,10 @@ from shared.runtime.kafka.metrics import LAG, RETRIES
 
 RECORDS_MAX: Final = 500
 POLL_MS: Final = 5_000
+FETCH_WAIT_MS: Final = 50
+"""A record that comes right after another of its partition waits for this long poll at the broker to end."""
+IDLE_FETCH_WAIT_MS: Final = 250
+"""After 5 s without a record every partition is part of the long poll, so the next record ends it at once."""
 APART_SECONDS: Final = 0.05
 DRAIN_SECONDS: Final = 25.0
 COMMIT_SECONDS: Final = 5.0
@@ -83,7 +87,13 @@ class Session:
             await asyncio.Event().wait()
             raise
         self._polled = time.monotonic()
+        self._pace(consumer, idle=not polled and not self._waiting)
         return tuple(chain.from_iterable(polled.values()))
+
+    @staticmethod
+    def _pace(consumer: AIOKafkaConsumer, *, idle: bool) -> None:
+        """Short polls would cost more than all else at rest; the client has no setting for a consumer that runs."""
+        consumer._fetcher._fetch_max_wait_ms = IDLE_FETCH_WAIT_MS if idle else FETCH_WAIT_MS
 
     async def _poll_apart(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
         """After a session that a record ended: each partition by itself, so that this one holds nobody else.

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from prometheus_client import REGISTRY
 
 from shared.contracts.envelope import Header
 from shared.runtime.clock import new_id
-from shared.runtime.kafka import Consumer
+from shared.runtime.kafka import Consumer, session
 from shared.runtime.kafka.metrics import LAG
 from shared.runtime.subscriptions import Subscription, subscribed_types
 from tests.component.runtime.conftest import (
@@ -234,6 +236,35 @@ async def test_a_consumer_waits_for_its_topics_and_says_which_are_missing(bench:
         await until(lambda: consumer.state() == f"topics are missing: {bench.prefix}{SHORT}")
         await bench.topics(SHORT)
         await until(lambda: consumer.state() == "ok")
+
+
+async def test_a_consumer_at_rest_asks_the_broker_seldom_and_hears_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "POLL_MS", 200)
+    asked: list[int] = []
+    send = AIOKafkaClient.send
+
+    async def counted(client: Any, node: Any, request: Any, **how: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            asked.append(request._max_wait_ms)
+        return await send(client, node, request, **how)
+
+    monkeypatch.setattr(AIOKafkaClient, "send", counted)
+    await bench.topics(RESERVED, SHORT)
+    async with bench.consuming():
+        await until(lambda: _true(asked.count(session.IDLE_FETCH_WAIT_MS) >= 3))
+        asked.clear()
+        await asyncio.sleep(2)
+        assert set(asked) == {session.IDLE_FETCH_WAIT_MS}
+        assert len(asked) <= 10
+        await bench.put(["heard"])
+        await until(lambda: bench.value("SELECT count(*) = 1 FROM effects"))
+        await until(lambda: _true(session.FETCH_WAIT_MS in asked))
+
+
+async def _true(value: bool) -> bool:
+    return value
 
 
 async def test_a_stopping_consumer_finishes_the_batch_in_hand_and_commits_it(bench: Bench) -> None:
