@@ -125,6 +125,14 @@ async def test_a_need_that_grew_lets_the_planned_batch_grow_and_asks_inventory_a
     assert await _brief(plant) == [("ready", 30, "replenishment")]
 
 
+async def test_a_proposal_grows_up_to_its_batch_size_and_no_further(plant: Plant) -> None:
+    await _recipe(plant, "plan", 50)
+    await _needs(plant, 1, 20)
+    assert await _needs(plant, 2, 100, incoming=20, queued=120, status="open") == 1
+    assert await _brief(plant) == [("planned", 50, "replenishment")]
+    assert await plant.tick("propose_batches") == 0
+
+
 async def test_a_need_that_grew_after_the_start_is_another_batch(plant: Plant) -> None:
     await _recipe(plant, "plan")
     await _needs(plant, 1, 20)

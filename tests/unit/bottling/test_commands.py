@@ -192,6 +192,8 @@ def test_a_failure_keeps_what_was_reported_before() -> None:
 def test_a_repeated_command_keeps_the_first_reason() -> None:
     cancelled = commanded(batch_in("ready"), Cancel("first"))
     assert commanded(cancelled, Cancel("second")).reason == "first"
+    failed = commanded(batch_in("in_progress"), Fail("first", {}))
+    assert commanded(failed, Fail("second", {})).reason == "first"
 
 
 @given(st.uuids(), st.uuids())
