@@ -64,7 +64,7 @@ async def start_system(
     except BaseException:
         await fleet.stop_all()
         raise
-    return System(_stack(servers, database, fleet, surroundings), fleet, home, database)
+    return System(stack_of(servers, database, fleet, surroundings), fleet, home, database)
 
 
 async def stop_system(servers: Servers, system: System) -> None:
@@ -87,7 +87,8 @@ async def delete_topics(bootstrap: str, prefix: str) -> None:
         await client.close()
 
 
-def _stack(servers: Servers, database: str, fleet: Fleet, surroundings: Surroundings) -> Stack:
+def stack_of(servers: Servers, database: str, fleet: Fleet, surroundings: Surroundings) -> Stack:
+    """What `stack.json` would say of the instances that run now."""
     instances = fleet.instances()
     admin = with_database(servers.postgres_admin_dsn, database)
     return Stack(

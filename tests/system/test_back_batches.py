@@ -1,66 +1,12 @@
 """Batches that go back: short, cancelled, refused at their start, failed; their materials are given back, each once."""
 
-from typing import Any
-
-import httpx
 import pytest
 
+from tests.bottling import batch_becomes, bottle, command_batch, known_recipe, plan_batch, planned_batch
 from tests.conservation import assert_batch_agrees, assert_books_balance, quiet
 from tests.installation import System
-from tests.shop import Shop, until
+from tests.shop import Shop
 from tests.staging import silent
-
-OIL_EACH = 2
-PLANNED = 10
-
-
-async def _planned(shop: Shop, name: str, oil: int, bottles: int = PLANNED) -> str:
-    """A batch of ten that needs twenty of oil and ten bottles."""
-    await shop.product(f"{name}-rose")
-    await shop.material(f"{name}-oil", oil)
-    await shop.material(f"{name}-bottle", bottles)
-    await _known_recipe(shop, name)
-    answer = await _plan(shop, name)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["batch_id"])
-
-
-async def _known_recipe(shop: Shop, name: str) -> None:
-    money = {"amount": "1.0000", "currency": "EUR"}
-    recipe = {
-        "recipe_id": f"{name}-recipe",
-        "product_id": f"{name}-rose",
-        "materials": [
-            {"material_id": f"{name}-oil", "quantity_per_unit": str(OIL_EACH)},
-            {"material_id": f"{name}-bottle", "quantity_per_unit": "1"},
-        ],
-        "labour_cost": money,
-        "overhead_cost": money,
-        "expected_minutes": 30,
-        "shelf_life_days": 1000,
-    }
-
-    async def known() -> bool:
-        return (await shop.ask("bottling", "POST", "/api/bottling/recipes", recipe)).status_code in (201, 409)
-
-    await until(known, what="a recipe of items that bottling knows")
-
-
-async def _plan(shop: Shop, name: str, wait: int = 10) -> httpx.Response:
-    body = {"product_id": f"{name}-rose", "quantity": PLANNED}
-    return await shop.ask("bottling", "POST", "/api/bottling/batches", body, Prefer=f"wait={wait}")
-
-
-async def _command(shop: Shop, batch_id: str, command: str, body: Any = None, wait: int = 10) -> httpx.Response:
-    path = f"/api/bottling/batches/{batch_id}/{command}"
-    return await shop.ask("bottling", "POST", path, body, Prefer=f"wait={wait}")
-
-
-async def _becomes(shop: Shop, batch_id: str, status: str) -> None:
-    async def reached() -> bool:
-        return bool((await shop.get("bottling", f"/api/bottling/batches/{batch_id}"))["status"] == status)
-
-    await until(reached, what=f"batch {batch_id} {status}")
 
 
 async def _material(shop: Shop, item_id: str) -> tuple[int, int, int]:
@@ -70,30 +16,23 @@ async def _material(shop: Shop, item_id: str) -> tuple[int, int, int]:
 
 async def _ended(shop: Shop, batch_id: str, status: str) -> dict[str, dict[str, int]]:
     """What the ledger says of the batch's oil and bottles, once it ended and all books agree."""
-    await _becomes(shop, batch_id, status)
+    await batch_becomes(shop, batch_id, status)
     await quiet(shop)
     books = await assert_batch_agrees(shop, batch_id)
     await assert_books_balance(shop)
     return {item.rpartition("-")[2]: dict(causes) for item, causes in books.by_cause.items()}
 
 
-async def _bottle(shop: Shop, batch_id: str) -> None:
-    check = {"inspected": PLANNED, "accepted": PLANNED, "rejected": []}
-    assert (await _command(shop, batch_id, "quality-checks", check)).status_code == 201
-    assert (await _command(shop, batch_id, "consumption", {})).json()["materials_settled"] is True
-    assert (await _command(shop, batch_id, "complete")).status_code == 200
-
-
 async def test_a_short_batch_is_filled_by_a_receipt_and_bottled(system: System) -> None:
     async with Shop(system.stack) as shop:
-        batch_id = await _planned(shop, "thin", oil=15)
-        assert (await _command(shop, batch_id, "start")).status_code == 409
+        batch_id = await planned_batch(shop, "thin", oil=15)
+        assert (await command_batch(shop, batch_id, "start")).status_code == 409
         await quiet(shop)
         await assert_batch_agrees(shop, batch_id)
         await shop.receive("thin-oil", 6)
-        await _becomes(shop, batch_id, "ready")
-        assert (await _command(shop, batch_id, "start")).status_code == 200
-        await _bottle(shop, batch_id)
+        await batch_becomes(shop, batch_id, "ready")
+        assert (await command_batch(shop, batch_id, "start")).status_code == 200
+        await bottle(shop, batch_id)
         assert await _ended(shop, batch_id, "completed") == {
             "oil": {"reserve": 20, "material_issue": 20},
             "bottle": {"reserve": 10, "material_issue": 10},
@@ -106,9 +45,9 @@ async def test_a_short_batch_is_filled_by_a_receipt_and_bottled(system: System) 
 async def test_a_cancelled_batch_gives_its_materials_back(system: System, stage: str, oil: int) -> None:
     name = f"off-{stage}"
     async with Shop(system.stack) as shop:
-        batch_id = await _planned(shop, name, oil)
-        await _becomes(shop, batch_id, stage)
-        answer = await _command(shop, batch_id, "cancel", {"reason": "not needed"})
+        batch_id = await planned_batch(shop, name, oil)
+        await batch_becomes(shop, batch_id, stage)
+        answer = await command_batch(shop, batch_id, "cancel", {"reason": "not needed"})
         assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
         held = min(oil, 20)
         assert await _ended(shop, batch_id, "cancelled") == {
@@ -116,7 +55,7 @@ async def test_a_cancelled_batch_gives_its_materials_back(system: System, stage:
             "bottle": {"reserve": 10, "release": 10},
         }
         assert await _material(shop, f"{name}-oil") == (oil, 0, oil)
-        again = await _command(shop, batch_id, "cancel", {"reason": "not needed"})
+        again = await command_batch(shop, batch_id, "cancel", {"reason": "not needed"})
         assert (again.status_code, again.json()["status"]) == (200, "cancelled")
 
 
@@ -125,10 +64,10 @@ async def test_a_batch_that_is_cancelled_before_inventory_has_answered_takes_not
         for item in ("early-oil", "early-bottle"):
             await shop.material(item, 50)
         await shop.product("early-rose")
-        await _known_recipe(shop, "early")
+        await known_recipe(shop, "early")
         with silent(system, "inventory"):
-            batch_id = (await _plan(shop, "early", wait=0)).json()["batch_id"]
-            answer = await _command(shop, batch_id, "cancel", {"reason": "a slip"}, wait=0)
+            batch_id = (await plan_batch(shop, "early", wait=0)).json()["batch_id"]
+            answer = await command_batch(shop, batch_id, "cancel", {"reason": "a slip"}, wait=0)
             assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
         await _ended(shop, batch_id, "cancelled")
         assert await _material(shop, "early-oil") == (50, 0, 50)
@@ -136,14 +75,14 @@ async def test_a_batch_that_is_cancelled_before_inventory_has_answered_takes_not
 
 async def test_released_materials_go_to_the_batch_that_waits(system: System) -> None:
     async with Shop(system.stack) as shop:
-        first = await _planned(shop, "turn", oil=20, bottles=20)
-        second = (await _plan(shop, "turn")).json()
+        first = await planned_batch(shop, "turn", oil=20, bottles=20)
+        second = (await plan_batch(shop, "turn")).json()
         assert second["status"] == "short"
-        assert (await _command(shop, first, "cancel", {"reason": "no"})).status_code == 200
-        await _becomes(shop, second["batch_id"], "ready")
+        assert (await command_batch(shop, first, "cancel", {"reason": "no"})).status_code == 200
+        await batch_becomes(shop, second["batch_id"], "ready")
         assert (await _ended(shop, first, "cancelled"))["oil"] == {"reserve": 20, "release": 20}
         assert await _material(shop, "turn-oil") == (20, 20, 0)
-        assert (await _command(shop, second["batch_id"], "cancel", {"reason": "no"})).status_code == 200
+        assert (await command_batch(shop, second["batch_id"], "cancel", {"reason": "no"})).status_code == 200
         await _ended(shop, second["batch_id"], "cancelled")
 
 
@@ -151,18 +90,18 @@ async def test_a_start_is_refused_when_materials_were_taken_back_and_goes_on_whe
     system: System,
 ) -> None:
     async with Shop(system.stack) as shop:
-        batch_id = await _planned(shop, "gap", oil=20)
+        batch_id = await planned_batch(shop, "gap", oil=20)
         with silent(system, "bottling"):
             await _count(shop, "gap-oil", 12)
-        answer = await _command(shop, batch_id, "start")
+        answer = await command_batch(shop, batch_id, "start")
         assert (answer.status_code, answer.json()["status"]) == (409, "short"), answer.text
         await quiet(shop)
         books = await assert_batch_agrees(shop, batch_id)
         assert books.causes("gap-oil") == {"reserve": 20, "take_back": 8}
         await shop.receive("gap-oil", 8)
-        await _becomes(shop, batch_id, "ready")
-        assert (await _command(shop, batch_id, "start")).status_code == 200
-        await _bottle(shop, batch_id)
+        await batch_becomes(shop, batch_id, "ready")
+        assert (await command_batch(shop, batch_id, "start")).status_code == 200
+        await bottle(shop, batch_id)
         found = await _ended(shop, batch_id, "completed")
         assert found["oil"] == {"reserve": 28, "take_back": 8, "material_issue": 20}
         assert await _material(shop, "gap-oil") == (0, 0, 0)
@@ -190,13 +129,13 @@ async def test_a_failed_batch_writes_off_what_it_used_and_returns_the_rest(
 ) -> None:
     name = f"fail-{consumed}".lower()
     async with Shop(system.stack) as shop:
-        batch_id = await _planned(shop, name, oil=30)
-        assert (await _command(shop, batch_id, "start")).status_code == 200
-        refused = await _command(shop, batch_id, "cancel", {"reason": "too late"})
+        batch_id = await planned_batch(shop, name, oil=30)
+        assert (await command_batch(shop, batch_id, "start")).status_code == 200
+        refused = await command_batch(shop, batch_id, "cancel", {"reason": "too late"})
         assert (refused.status_code, refused.json()["from"]) == (409, "in_progress")
         used = [] if consumed is None else [{"material_id": f"{name}-oil", "consumed": consumed}]
         body = {"reason": "spilt", **({"consumed": used} if used else {})}
-        answer = await _command(shop, batch_id, "fail", body)
+        answer = await command_batch(shop, batch_id, "fail", body)
         assert (answer.status_code, answer.json()["status"], answer.json()["materials_settled"]) == (
             200,
             "failed",
