@@ -59,7 +59,7 @@ def _house(settings: ConsoleSettings, tokens: Tokens) -> House:
         readings.stir(told)
         signals.mark(told)
 
-    hearing = Hearing(settings.kafka, settings.topic_prefix, picture, tell)
+    hearing = Hearing(settings.kafka, settings.topic_prefix, picture, tell, settings.kafka_security())
     return House(settings, services, readings, picture, signals, hearing, Door(tokens, settings.jwt_secret))
 
 

@@ -56,8 +56,10 @@ def settings(port: int, controller_port: int, secure_port: int, key: Path) -> di
 def secured_kafka(folder: Path) -> Iterator[Secured]:
     """The broker with its topics, logins and rights; stopped at the end."""
     certificates = folder / "certificates"
-    certificates.mkdir()
-    make(certificates)
+    keys = folder / "keys"
+    for one in (certificates, keys):
+        one.mkdir()
+    make(certificates, keys)
     home = Home(folder / "home")
     home.prepare()
     processes, ports = Processes(home), Ports(home.ports)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from console.live.picture import COUNTED, WORDS, Picture, moment_of
-from shared.contracts.catalog import BY_NAME, EVENTS
+from shared.contracts.catalog import BY_NAME
+from shared.contracts.rights import HEARD_BY_CONSOLE
 from shared.runtime.kafka.connection import (
     METADATA_MAX_AGE_MS,
     REQUEST_TIMEOUT_MS,
@@ -27,8 +28,8 @@ RECORDS_MAX: Final = 1_000
 FETCH_WAIT_MS: Final = 100
 BACK_SECONDS: Final = 24 * 3600
 LOOK_EVERY_SECONDS: Final = 60.0
-NOT_TOLD: Final = "order.submitted"
-"""Upstream's own records: what became of them is told by order."""
+
+NO_SECURITY: Final[Mapping[str, Any]] = {}
 
 _log = structlog.get_logger()
 
@@ -55,8 +56,16 @@ def names_of(type: str, key: str) -> tuple[str, ...]:
 class Hearing:
     """One consumer for the process; Kafka may be away, at the start or later, for as long as it likes."""
 
-    def __init__(self, bootstrap: str, prefix: str, picture: Picture, tell: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        prefix: str,
+        picture: Picture,
+        tell: Callable[[Iterable[str]], None],
+        security: Mapping[str, Any] = NO_SECURITY,
+    ) -> None:
         self._bootstrap = bootstrap
+        self._security = security
         self._prefix = prefix
         self._picture = picture
         self._tell = tell
@@ -96,6 +105,7 @@ class Hearing:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
+            **self._security,
         )
         await consumer.start()
         try:
@@ -120,7 +130,7 @@ class Hearing:
     async def _partitions(self, consumer: Any) -> set[TopicPartition]:
         """Those of the catalog's topics that there are by now (the client has no public way to ask for all)."""
         cluster = await consumer._client.fetch_all_metadata()
-        topics = [self._prefix + event.name for event in EVENTS if event.name != NOT_TOLD]
+        topics = [self._prefix + event.name for event in HEARD_BY_CONSOLE]
         found = {TopicPartition(topic, one) for topic in topics for one in cluster.partitions_for_topic(topic) or ()}
         if not found:
             raise Unreachable("there are no topics yet")

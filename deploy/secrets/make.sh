@@ -8,7 +8,8 @@ mkdir -p "$folder"
 chmod 0700 "$folder"
 for name in postgres_password order_postgres_password inventory_postgres_password bottling_postgres_password \
   fulfillment_postgres_password jwt_secret order_kafka_password inventory_kafka_password bottling_kafka_password \
-  fulfillment_kafka_password upstream_kafka_password reader_kafka_password; do
+  fulfillment_kafka_password upstream_kafka_password reader_kafka_password \
+  console_kafka_password; do
   [ -s "$folder/$name" ] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$folder/$name"
   chmod 0444 "$folder/$name"
 done

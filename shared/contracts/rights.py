@@ -9,7 +9,11 @@ UPSTREAM = "upstream"
 """Whoever publishes orders."""
 READER = "reader"
 """Whoever consumes what is public, in groups whose names begin with `reader.`."""
-PRINCIPALS: tuple[str, ...] = (*SERVICES, UPSTREAM, READER)
+CONSOLE = "console"
+"""Hears what happens, without a group, to know when to look again."""
+PRINCIPALS: tuple[str, ...] = (*SERVICES, UPSTREAM, READER, CONSOLE)
+HEARD_BY_CONSOLE = tuple(event for event in EVENTS if event.name not in ("order.submitted", "order.ready"))
+"""Not those two: they carry customers' addresses, and other events tell what became of them."""
 
 Operation = Literal["read", "write"]
 
@@ -30,6 +34,7 @@ def rights(prefix: str = "") -> frozenset[Right]:
     found = {Right(UPSTREAM, "topic", prefix + ORDER_SUBMITTED.name, "write")}
     found |= {Right(READER, "topic", prefix + event.name, "read") for event in EVENTS if event.public}
     found.add(Right(READER, "group", f"{prefix}{READER}.", "read", prefixed=True))
+    found |= {Right(CONSOLE, "topic", prefix + event.name, "read") for event in HEARD_BY_CONSOLE}
     for service in SERVICES:
         found |= {Right(service, "topic", prefix + event.name, "read") for event in read_by(service)}
         found |= {Right(service, "topic", prefix + event.name, "write") for event in published_by(service)}

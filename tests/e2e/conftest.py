@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,14 @@ from deploy.local.ports import Ports
 UP_SECONDS = 900
 PLAIN = ("docker-compose.yml",)
 SECURED = ("docker-compose.yml", "docker-compose.secure.yml")
+WITHOUT_TLS = "tests/e2e/postgres-without-tls.yml"
+LOOK_FOR_TLS = 'ldd "$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres)" | grep -q libssl'
+
+
+def postgres_speaks_tls() -> bool:
+    """Whether the server in the image of Postgres was built with TLS, as the official one is."""
+    looked = ["docker", "run", "--rm", "--entrypoint", "sh", "postgres:18", "-c", LOOK_FOR_TLS]
+    return subprocess.run(looked, capture_output=True, check=False, timeout=120).returncode == 0
 
 
 @dataclass(frozen=True)
@@ -46,27 +54,39 @@ class Composed:
 @pytest.fixture(scope="session")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """Everything up and healthy by `docker compose up --wait`; removed with its volumes afterwards."""
-    with _up("flacon-e2e", PLAIN, tmp_path_factory.mktemp("e2e")) as composed:
+    with _up("flacon-e2e", PLAIN, tmp_path_factory.mktemp("e2e"), by_secret) as composed:
         yield composed
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
-    """The same with `docker-compose.secure.yml`."""
-    with _up("flacon-e2e-secured", SECURED, tmp_path_factory.mktemp("secured")) as composed:
+    """The same with `docker-compose.secure.yml`, less Postgres' TLS where its image was built without."""
+    files = SECURED if postgres_speaks_tls() else (*SECURED, WITHOUT_TLS)
+    with _up("flacon-e2e-secured", files, tmp_path_factory.mktemp("secured"), _by_issuer) as composed:
         yield composed
 
 
+def by_secret(composed: Composed) -> str:
+    return token_for((composed.secrets / "jwt_secret").read_text())
+
+
+def _by_issuer(composed: Composed) -> str:
+    making = ("python", "/secure/issuer.py", "token", "--subject", "e2e", "--scope", "all", "/keys")
+    return composed.run("exec", "-T", "issuer", *making).strip()
+
+
 @contextmanager
-def _up(project: str, files: tuple[str, ...], folder: Path) -> Iterator[Composed]:
+def _up(
+    project: str, files: tuple[str, ...], folder: Path, make_token: Callable[[Composed], str]
+) -> Iterator[Composed]:
     ports = Ports(folder / "ports.json")
     secrets = folder / "secrets"
     subprocess.run([Path(ROOT, "deploy/secrets/make.sh"), secrets], check=True)
     taken = {name: ports.take(name) for name in (*SERVICES, "console", "kafka", "postgres")}
     named = [word for file in files for word in ("--file", str(Path(ROOT, file)))]
     composed = Composed(
-        urls={service: f"http://127.0.0.1:{taken[service]}" for service in SERVICES},
-        headers={"Authorization": f"Bearer {token_for((secrets / 'jwt_secret').read_text())}"},
+        urls={service: f"http://127.0.0.1:{taken[service]}" for service in (*SERVICES, "console")},
+        headers={},
         kafka=f"127.0.0.1:{taken['kafka']}",
         secrets=secrets,
         command=("docker", "compose", "--project-name", project, *named),
@@ -78,6 +98,6 @@ def _up(project: str, files: tuple[str, ...], folder: Path) -> Iterator[Composed
     )
     try:
         composed.run("up", "--build", "--wait", "--detach")
-        yield composed
+        yield replace(composed, headers={"Authorization": f"Bearer {make_token(composed)}"})
     finally:
         composed.run("down", "--volumes", "--remove-orphans")

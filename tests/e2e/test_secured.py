@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from shared.runtime.kafka.security import security_for
 from tests.e2e.buying import inventory_of, levels, order_of, order_of_units, placed, stocked
-from tests.e2e.conftest import Composed
+from tests.e2e.conftest import Composed, by_secret, postgres_speaks_tls
 
 pytestmark = pytest.mark.timeout(1200)
 SECONDS = 60.0
@@ -55,3 +57,43 @@ async def test_a_reader_writes_nothing_and_a_stranger_does_not_come_in(secured: 
         with pytest.raises(KafkaError):
             await asyncio.wait_for(stranger.start(), SECONDS)
         await stranger.stop()
+
+
+IN_THE_CLEAR = """
+SELECT usename, application_name FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)
+WHERE backend_type = 'client backend' AND client_addr IS NOT NULL AND NOT ssl
+"""
+
+
+def test_services_speak_to_postgres_by_tls_and_nobody_else_may_without(secured: Composed) -> None:
+    if not postgres_speaks_tls():
+        pytest.skip(
+            "this image of Postgres was built without TLS; tests/component/runtime/test_postgres_tls.py tries ours"
+        )
+
+    def asked(sql: str) -> str:
+        return secured.run("exec", "-T", "postgres", "psql", "--username=postgres", "--no-align", "-tc", sql, "flacon")
+
+    assert int(asked("SELECT count(*) FROM pg_stat_ssl WHERE ssl AND version = 'TLSv1.3'")) >= 4
+    assert asked(IN_THE_CLEAR).split() == []
+    password = (secured.secrets / "order_postgres_password").read_text()
+    place = f"postgresql://order_service:{password}@127.0.0.1/flacon?sslmode="
+    assert secured.run("exec", "-T", "postgres", "psql", place + "require", "-Atc", "SELECT 1").split() == ["1"]
+    with pytest.raises(AssertionError, match=r"pg_hba\.conf rejects"):
+        secured.run("exec", "-T", "postgres", "psql", place + "disable", "-Atc", "SELECT 1")
+
+
+def test_tokens_are_the_issuers_and_no_secret_opens_anything(secured: Composed) -> None:
+    wrong = {"Authorization": f"Bearer {by_secret(secured)}"}
+    routes = {"order": "/api/orders", "inventory": "/api/inventory/products"}
+    routes |= {"bottling": "/api/bottling/batches", "fulfillment": "/api/fulfillment/fulfillments"}
+    for service, route in routes.items():
+        assert httpx.get(secured.urls[service] + route, headers=wrong).status_code == 401
+        assert httpx.get(secured.urls[service] + route, headers=secured.headers).status_code == 200
+
+
+def test_the_console_hears_by_its_own_login(secured: Composed) -> None:
+    deadline = time.monotonic() + SECONDS
+    while (told := httpx.get(secured.urls["console"] + "/readyz").json())["checks"]["events"] != "ok":
+        assert time.monotonic() < deadline, told
+        time.sleep(0.5)

@@ -77,6 +77,38 @@ def test_secured_the_broker_listens_without_a_password_on_its_own_loopback_only(
     }
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_secured_a_service_checks_the_certificate_of_postgres(service: str) -> None:
+    services = _compose("docker-compose.secure.yml")["services"]
+    for container in (service, f"{service}-migrate"):
+        address = services[container]["environment"][f"{service.upper()}_POSTGRES_DSN"]
+        assert address.endswith("?sslmode=verify-full&sslrootcert=/certificates/ca.pem")
+        assert services[container]["volumes"] == ["certificates:/certificates:ro"]
+    rules = [line.split() for line in (ROOT / "deploy/secure/pg_hba.conf").read_text().splitlines()]
+    found = {words[0]: words[-1] for words in rules if words and words[0] != "#"}
+    assert found == {"local": "trust", "hostssl": "scram-sha-256", "hostnossl": "reject"}
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "console"])
+def test_secured_a_service_believes_an_issuer_and_no_secret(service: str) -> None:
+    told = _compose("docker-compose.secure.yml")["services"][service]["environment"]
+    name = f"{service.upper()}_JWT_"
+    assert (told[name + "SECRET_FILE"], told[name + "DISCOVERY"]) == ("", "true")
+    assert told[name + "ISSUER"].startswith("${FLACON_ISSUER:-https://")
+
+
+def test_secured_only_the_issuer_sees_the_key_that_signs() -> None:
+    services = _compose("docker-compose.secure.yml")["services"]
+    seen = {
+        name: [one for one in service.get("volumes", ()) if one.startswith("issuer:")]
+        for name, service in services.items()
+    }
+    assert {name: one for name, one in seen.items() if one} == {
+        "certificates": ["issuer:/keys"],
+        "issuer": ["issuer:/keys:ro"],
+    }
+
+
 def test_published_ports_are_on_loopback() -> None:
     ports = [port for service in _compose()["services"].values() for port in service.get("ports", ())]
     assert ports

@@ -14,7 +14,7 @@ from aiokafka.errors import (
 )
 
 from shared.contracts.catalog import BY_NAME, EVENTS, SERVICES, dead_letter_topic
-from shared.contracts.rights import PRINCIPALS, READER, UPSTREAM, rights
+from shared.contracts.rights import CONSOLE, PRINCIPALS, READER, UPSTREAM, rights
 from shared.runtime.access import apply
 from tests.secured_kafka import Secured, secured_kafka
 
@@ -43,6 +43,9 @@ def expected(principal: str, way: Way) -> list[str]:
         return ["order.submitted"] if way == "write" else []
     if principal == READER:
         return [name for name in TOPICS if way == "read" and name in BY_NAME and BY_NAME[name].public]
+    if principal == CONSOLE:
+        private = ("order.submitted", "order.ready")
+        return [name for name in TOPICS if way == "read" and name in BY_NAME and name not in private]
     if way == "read":
         return [name for name in TOPICS if name in BY_NAME and principal in BY_NAME[name].readers]
     own = [name for name in TOPICS if name in BY_NAME and BY_NAME[name].owner == principal]
