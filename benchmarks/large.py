@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from benchmarks.__main__ import CHECK_FAILED, COULD_NOT_RUN, INTERRUPTED, first_of, interruptible, place
 from benchmarks.client import Unexpected
 from benchmarks.installation import installation, settled
+from benchmarks.kpis import Kpis, measure_kpis
 from benchmarks.loads import LOADS, Load, Lost
 from benchmarks.meters import Meters
 from benchmarks.past import give_a_past
@@ -60,12 +61,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All turns, how many past orders and ledger rows the one installation had, and its traces."""
+    """All turns, how many past orders and ledger rows the one installation had, its traces and its figures."""
 
     pairs: list[Pair]
     orders: int
     ledger_rows: int
     traces: Traces
+    kpis: Kpis
 
     @property
     def ratio(self) -> float:
@@ -74,12 +76,13 @@ class Found:
 
     @property
     def holds(self) -> bool:
-        return self.ratio >= RATIO_MIN and self.traces.hold
+        return self.ratio >= RATIO_MIN and self.traces.hold and self.kpis.hold
 
     def as_figures(self) -> dict[str, Any]:
         turns = [asdict(pair) for pair in self.pairs]
         past = {"orders": self.orders, "ledger_rows": self.ledger_rows}
-        return {"past": past, "turns": turns, "ratio": self.ratio, "traces": self.traces.as_figures()}
+        told = {"traces": self.traces.as_figures(), "kpis": self.kpis.as_figures()}
+        return {"past": past, "turns": turns, "ratio": self.ratio, **told}
 
 
 class Place:
@@ -110,10 +113,11 @@ async def measure(sizes: Sizes, screen: Screen) -> Found:
             await one.measure(sizes.seconds, 0, screen)
         with screen.step("a past"):
             orders, ledger_rows = await give_a_past(full.stack, sizes.orders, sizes.ledger_rows, screen.say)
-            await settled(full.stack)
+        kpis = await measure_kpis(full.stack, screen)
+        await settled(full.stack)
         pairs = [await _pair(empty, full, turn, sizes, screen) for turn in range(1, sizes.runs + 1)]
         traces = await measure_traces(full.stack, sizes.movements, screen)
-    return Found(pairs, orders, ledger_rows, traces)
+    return Found(pairs, orders, ledger_rows, traces, kpis)
 
 
 async def _opened(life: AsyncExitStack, name: str, screen: Screen) -> Place:
@@ -144,7 +148,7 @@ def _told(found: Found) -> list[str]:
         )
     turns = f"turns {ratios[0]:.2f} to {ratios[-1]:.2f}"
     lines.append(f"full / empty  {found.ratio:.2f} (>= {RATIO_MIN}: {verdict}; {turns})")
-    return [*lines, *found.traces.told()]
+    return [*lines, found.kpis.told(), *found.traces.told()]
 
 
 def main(

@@ -23,11 +23,18 @@ $$
 COPY_ORDERS: Final = """
 INSERT INTO orders SELECT copy.* FROM sample JOIN orders ON order_id = sample.id
 CROSS JOIN json_populate_record(orders, json_build_object(
-    'order_id', older(orders.order_id, $1), 'external_id', orders.external_id || ' ' || $1::int)) AS copy
+    'order_id', older(orders.order_id, $1), 'external_id', orders.external_id || ' ' || $1::int,
+    'accepted_at', accepted_at - $1 * interval '1 hour')) AS copy
 """
 COPY_ORDER_LINES: Final = """
 INSERT INTO order_lines SELECT copy.* FROM sample JOIN order_lines ON order_id = sample.id
 CROSS JOIN json_populate_record(order_lines, json_build_object('order_id', older(order_lines.order_id, $1))) AS copy
+"""
+TOUCH_ORDERS: Final = """
+INSERT INTO orders_touched (order_ids)
+SELECT array_agg(older(id, $1))
+FROM (SELECT id, row_number() OVER (ORDER BY id) / 250 AS part FROM sample) AS parts
+GROUP BY part
 """
 COPY_CLAIMS: Final = """
 INSERT INTO claims SELECT copy.* FROM sample JOIN claims USING (id)
@@ -62,7 +69,7 @@ INSERT INTO lines SELECT copy.* FROM sample JOIN lines ON order_id = sample.id::
 CROSS JOIN json_populate_record(lines, json_build_object('order_id', older(sample.id, $1))) AS copy
 """
 BY_SERVICE: Final = {
-    "order": (COPY_ORDERS, COPY_ORDER_LINES),
+    "order": (COPY_ORDERS, COPY_ORDER_LINES, TOUCH_ORDERS),
     "inventory": (COPY_CLAIMS, COPY_RESERVATIONS, COPY_SHIPMENTS),
     "fulfillment": (COPY_FULFILLMENTS, COPY_LINES),
 }
