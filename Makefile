@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e browser screenshots contracts documents schema saga bench bench-large
+.PHONY: help setup demo up down check format lint types imports quick test model component system e2e browser screenshots dependencies contracts documents schema saga bench bench-large
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -13,7 +13,7 @@ CHROMIUM := test -n "$$FLACON_CHROMIUM" || command -v chromium chromium-browser 
 PROJECTS := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml shared/*/pyproject.toml deploy/local/pyproject.toml console/pyproject.toml)
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.synced ## make the Python environment (.venv) from uv.lock
 
@@ -40,6 +40,10 @@ browser: .venv/.synced ## the console in a real Chromium
 screenshots: .venv/.synced ## take the console's pictures in docs/img anew
 	@mkdir -p docs/img
 	@FLACON_WRITE_SCREENSHOTS=1 $(BIN)/pytest tests/browser/test_reach.py -k every_view
+
+dependencies: .venv/.synced ## ask PyPI for known vulnerabilities of what the images contain
+	@$(BIN)/uv export --frozen --no-dev --no-emit-workspace --all-packages --quiet > .venv/dependencies.txt
+	@$(BIN)/uv tool run --quiet 'pip-audit>=2.9,<3' --requirement .venv/dependencies.txt --disable-pip --no-deps --progress-spinner off
 
 contracts: .venv/.synced ## write JSON Schemas and docs/events.md from the catalog of events
 	@$(RUN) shared.contracts
