@@ -36,9 +36,7 @@ def build(settings: InventorySettings) -> Service:
         database=database,
         wakeups=wakeups,
         subscriptions=subscriptions(house),
-        jobs=jobs(
-            house, settings.sweep_seconds, settings.level_seconds, settings.overdue_seconds, settings.needs_seconds
-        ),
+        jobs=jobs(house, settings),
         routers=(alert_routes(database), figure_routes(database), routes(database, house)),
         migrations=Path(__file__).parent / "migrations",
         partitions=PARTITIONS,

@@ -1,6 +1,7 @@
 """Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told and
-sums kept; lots expire, orders are promised others, recalls reach what was made since."""
+sums kept; lots expire, orders are promised others, recalls reach what was made since; the books are audited."""
 
+from services.inventory.operations.auditing import audit_books
 from services.inventory.operations.figuring import ITEMS_MAX, keep_sums
 from services.inventory.operations.levels import LEVELS_MAX, publish_levels
 from services.inventory.operations.lot_commands import PAST_MAX, expire_lots, promise_other_lots, spread_recalls
@@ -13,6 +14,7 @@ from services.inventory.operations.timers import (
     remind_of_needs,
     watch_overdue_holds,
 )
+from services.inventory.settings import InventorySettings
 from services.inventory.views.figures import read_figures
 from shared.runtime.figures import open_alerts_job
 from shared.runtime.jobs import Job
@@ -20,9 +22,7 @@ from shared.runtime.kpis import SUMS_EVERY_SECONDS, figures_job
 from shared.runtime.transaction import Transaction
 
 
-def jobs(
-    house: House, sweep_seconds: float, level_seconds: float, overdue_seconds: float, needs_seconds: float
-) -> tuple[Job, ...]:
+def jobs(house: House, settings: InventorySettings) -> tuple[Job, ...]:
     """Every timer of the service; each runs on one instance at a time."""
 
     async def sweep(tx: Transaction) -> int:
@@ -44,15 +44,16 @@ def jobs(
         return await spread_recalls(tx, house)
 
     return (
-        Job("release_expired_holds", every_seconds=sweep_seconds, tick=sweep, batch=LAPSED_CLAIMS_MAX),
-        Job("watch_overdue_holds", every_seconds=overdue_seconds, tick=watch_overdue_holds, batch=OVERDUE_MAX),
-        Job("remind_of_needs", every_seconds=needs_seconds, tick=remind, batch=NEEDS_MAX),
-        Job("expire_lots", every_seconds=needs_seconds, tick=expire, batch=PAST_MAX),
+        Job("release_expired_holds", every_seconds=settings.sweep_seconds, tick=sweep, batch=LAPSED_CLAIMS_MAX),
+        Job("watch_overdue_holds", every_seconds=settings.overdue_seconds, tick=watch_overdue_holds, batch=OVERDUE_MAX),
+        Job("remind_of_needs", every_seconds=settings.needs_seconds, tick=remind, batch=NEEDS_MAX),
+        Job("expire_lots", every_seconds=settings.needs_seconds, tick=expire, batch=PAST_MAX),
         Job("promise_other_lots", every_seconds=1.0, tick=promise),
         Job("spread_recalls", every_seconds=1.0, tick=spread, batch=1),
         Job("fill_queues", every_seconds=1.0, tick=fill),
-        Job("publish_levels", every_seconds=level_seconds, tick=publish_levels, batch=LEVELS_MAX),
+        Job("publish_levels", every_seconds=settings.level_seconds, tick=publish_levels, batch=LEVELS_MAX),
         Job("keep_sums", every_seconds=SUMS_EVERY_SECONDS, tick=keep_sums, batch=ITEMS_MAX),
+        Job("audit_books", every_seconds=settings.audit_seconds, tick=audit_books),
         open_alerts_job("inventory"),
         figures_job("inventory", read_figures),
     )

@@ -25,3 +25,5 @@ class InventorySettings(ServiceSettings):
     """How often needs that grew, or were told a day ago, are looked for."""
     level_seconds: float = Field(0.5, gt=0, le=3600)
     """How often the levels of changed items are told."""
+    audit_seconds: float = Field(3600.0, gt=0, le=86_400)
+    """How often every level is compared with ledger, holds and lots, which reads the whole ledger."""

@@ -6,9 +6,8 @@ from typing import Any
 
 import httpx
 
-from services.inventory.jobs import jobs
+from services.inventory.operations.levels import publish_levels
 from services.inventory.settings import InventorySettings
-from shared.runtime.jobs import tick_once
 from tests.component.inventory.test_api import COST
 from tests.component.inventory.test_api import client as client
 from tests.component.inventory.warehouse import Warehouse, new
@@ -23,8 +22,8 @@ async def _told(warehouse: Warehouse, type: str) -> list[tuple[str, int, dict[st
 
 
 async def _publish_levels(warehouse: Warehouse) -> int:
-    [job] = [job for job in jobs(warehouse.house, 1, 1, 1, 1) if job.name == "publish_levels"]
-    return await tick_once(warehouse.database, job)
+    async with warehouse.database.transaction() as tx:
+        return await publish_levels(tx)
 
 
 async def _ids(client: httpx.AsyncClient, path: str) -> list[str]:

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from deploy.local.home import ROOT
 from services.inventory.domain.deviations import Check
+from services.inventory.operations.auditing import audit_books
 from services.inventory.operations.reconciliation import Correction, correct
 from services.inventory.views import history
 from shared.runtime.clock import new_id
@@ -157,3 +159,22 @@ async def test_partitions_that_were_there_before_are_guarded_by_the_migration(wa
         with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
             async with warehouse.database.transaction() as tx:
                 await tx.execute(f"TRUNCATE {name}")
+
+
+async def test_the_books_are_audited_by_a_timer_and_deviations_are_a_metric(warehouse: Warehouse) -> None:
+    await _stocked(warehouse)
+    await _audited(warehouse)
+    assert _shown("current_lots") == 0
+    async with warehouse.database.transaction() as tx:
+        await tx.execute("UPDATE lots SET quantity = 7")
+    await _audited(warehouse)
+    assert (_shown("current_lots"), _shown("reserved_holds")) == (1, 0)
+
+
+async def _audited(warehouse: Warehouse) -> None:
+    async with warehouse.database.transaction() as tx:
+        await audit_books(tx)
+
+
+def _shown(check: str) -> float | None:
+    return REGISTRY.get_sample_value("flacon_audit_deviations", {"service": "inventory", "check": check})
