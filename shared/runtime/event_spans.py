@@ -71,7 +71,7 @@ def _parent_of(subject: str, cause: Heard | None) -> tuple[SpanContext | None, S
     caused = parse_traceparent(cause[0]) if cause is not None else None
     if caused is not None and cause is not None and cause[1] in (None, subject):
         return caused, current
-    called = callers_span()
+    called = callers_span(subject)
     return called or own_trace(subject) or (current if current.is_valid else None), caused or current
 
 

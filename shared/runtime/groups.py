@@ -4,10 +4,12 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
+from uuid import UUID
 
 import structlog
 from opentelemetry import context as tracing
@@ -18,6 +20,7 @@ from shared.runtime.answers import Answer as Answer
 from shared.runtime.database import Database, is_transient
 from shared.runtime.idempotency import IdempotencyKey, KeysInFlight
 from shared.runtime.problems import problem
+from shared.runtime.telemetry import requests_of
 from shared.runtime.transaction import Transaction
 
 Q = TypeVar("Q")
@@ -138,14 +141,9 @@ class Group(Generic[Q]):
 
     async def _attempt(self, entries: list[_Entry[Q]], *, each: bool) -> list[Answer]:
         started = time.perf_counter()
-        # One request's events belong to its trace; those of many in one transaction to none.
-        token = tracing.attach(entries[0].trace) if len(entries) == 1 else None
-        try:
+        with _traced(entries):
             async with self._database.transaction() as tx:
                 answers = await self._answered(tx, entries, each=each)
-        finally:
-            if token is not None:
-                tracing.detach(token)
         _sizes.labels(self._name).observe(len(entries))
         _seconds.labels(self._name).observe(time.perf_counter() - started)
         return answers
@@ -183,6 +181,30 @@ class Group(Generic[Q]):
             if entry.since < oldest:
                 entry.settle(problem("unavailable", "the database does not answer"))
         return [entry for entry in entries if entry.open]
+
+
+@contextmanager
+def _traced(entries: Sequence[_Entry[Q]]) -> Iterator[None]:
+    """What a request leads to goes on in its trace, also when others share its transaction."""
+    if len(entries) > 1:
+        with requests_of({id: entry.trace for entry in reversed(entries) for id in _ids_of(entry.request)}):
+            yield
+        return
+    token = tracing.attach(entries[0].trace)
+    try:
+        yield
+    finally:
+        tracing.detach(token)
+
+
+def _ids_of(request: object) -> Iterator[str]:
+    """What a request is about and is to write: ids that it carries, as text or as UUIDs."""
+    if isinstance(request, str):
+        yield request
+    for name in getattr(request, "__dataclass_fields__", ()):
+        value = getattr(request, name)
+        if isinstance(value, UUID) or (name.endswith("_id") and isinstance(value, str)):
+            yield str(value)
 
 
 def _pause_seconds(failures: int) -> float:

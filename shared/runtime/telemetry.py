@@ -4,9 +4,9 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import orjson
 import structlog
@@ -21,6 +21,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 QUIET_LOGGERS: Final = ("aiokafka", "asyncio", "uvicorn.access")
 _BROUGHT: Final = "flacon.trace_of_the_caller"
+_REQUESTS: Final = "flacon.requests_of_a_transaction"
 _TRACEPARENT: Final = re.compile(r"^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?\Z")
 
 
@@ -107,11 +108,27 @@ def server_span(provider: TracerProvider | None, traceparent: str | None, name: 
         span.end()
 
 
-def callers_span() -> SpanContext | None:
-    """The span of the request in hand, if its trace is one that the caller brought."""
-    if not tracing.get_value(_BROUGHT):
-        return None
-    return trace.get_current_span().get_span_context()
+@contextmanager
+def requests_of(subjects: Mapping[str, tracing.Context]) -> Iterator[None]:
+    """While many requests are handled in one transaction: by the ids that they are about, the context of each."""
+    brought = {
+        subject: trace.get_current_span(context).get_span_context()
+        for subject, context in subjects.items()
+        if tracing.get_value(_BROUGHT, context)
+    }
+    token = tracing.attach(tracing.set_value(_REQUESTS, brought))
+    try:
+        yield
+    finally:
+        tracing.detach(token)
+
+
+def callers_span(subject: str) -> SpanContext | None:
+    """The span of the request in hand, or of that about the subject, if its trace is one that the caller brought."""
+    if tracing.get_value(_BROUGHT):
+        return trace.get_current_span().get_span_context()
+    requests = cast(Mapping[str, SpanContext], tracing.get_value(_REQUESTS) or {})
+    return requests.get(subject)
 
 
 def traceparent_of(context: SpanContext) -> str | None:

@@ -10,7 +10,9 @@ import pytest
 from shared.runtime import groups
 from shared.runtime.clock import new_id
 from shared.runtime.database import Database
+from shared.runtime.event_spans import published
 from shared.runtime.groups import Answer, Group
+from shared.runtime.telemetry import server_span
 from shared.runtime.transaction import Transaction
 from tests.component.runtime import sample
 from tests.component.runtime.sample import WriteNote, write_notes
@@ -151,3 +153,32 @@ async def test_more_than_may_wait_are_refused_at_once(database: Database) -> Non
     door.open.set()
     await asyncio.gather(*tasks)
     assert await texts(database) == {"note": 4}
+
+
+async def test_each_request_of_a_transaction_goes_on_in_its_own_callers_trace(database: Database) -> None:
+    """The one without a caller's trace gets that of its subject."""
+    told: dict[str, str | None] = {}
+    door = Door()
+
+    async def publish(tx: Transaction, requests: Sequence[WriteNote]) -> list[Answer]:
+        told.update({str(one.note_id): published("order.created", str(one.note_id), None) for one in requests})
+        return await door(tx, requests)
+
+    group = Group(database, publish, name="t")
+    door.open.clear()
+    first = asyncio.create_task(group.submit(note()))
+    await sample.until(lambda: _true(door.sizes == [1]))
+    notes = [note() for _ in range(4)]
+    callers = [f"00-{number:032x}-{number:016x}-01" for number in (1, 2, 3)]
+
+    async def ask(request: WriteNote, caller: str | None) -> Answer:
+        with server_span(None, caller, "POST"):
+            return await group.submit(request)
+
+    asked = [asyncio.create_task(ask(*pair)) for pair in zip(notes, (*callers, None), strict=True)]
+    await asyncio.sleep(0)
+    door.open.set()
+    await asyncio.gather(first, *asked)
+    assert door.sizes == [1, 4]
+    traces = [str(told[str(one.note_id)]).split("-")[1] for one in notes]
+    assert traces == [f"{number:032x}" for number in (1, 2, 3)] + [notes[3].note_id.hex]
