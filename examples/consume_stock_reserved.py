@@ -13,9 +13,8 @@ from aiokafka import AIOKafkaConsumer
 
 
 async def main(stack: dict[str, Any]) -> None:
-    consumer = AIOKafkaConsumer(
-        "stock.reserved", bootstrap_servers=stack["kafka"], group_id="me", auto_offset_reset="earliest"
-    )
+    topic = stack.get("topic_prefix", "") + "stock.reserved"
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=stack["kafka"], group_id="me", auto_offset_reset="earliest")
     async with consumer:
         async for record in consumer:
             event = json.loads(record.value)

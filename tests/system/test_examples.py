@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,27 @@ async def test_the_examples_publish_orders_and_follow_one(new_system: Callable[.
         await shop.settled()
         orders = (await shop.get("order", "/api/orders?source=example"))["items"]
     assert sorted(order["external_id"] for order in orders) == ["ROSE-50-1", "ROSE-50-2"]
+
+
+async def test_the_example_hears_of_each_hold_until_it_is_stopped(
+    new_system: Callable[..., System], tmp_path: Path
+) -> None:
+    system = new_system()
+    folder = told_in(tmp_path, system)
+    async with Shop(system.stack) as shop:
+        await shop.product("ROSE-50", 100)
+        held = [await shop.ordered([("ROSE-50", number)]) for number in (1, 2)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(ROOT / "examples" / "consume_stock_reserved.py"), cwd=folder, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        heard = [(await process.stdout.readline()).decode().split(maxsplit=2) for _ in held]
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+    assert sorted(heard) == sorted(
+        [order_id, "active", f"[('ROSE-50', {number})]\n"] for number, order_id in enumerate(held, start=1)
+    )
 
 
 async def test_an_order_from_javascript_is_like_any_other(new_system: Callable[..., System], tmp_path: Path) -> None:
