@@ -115,3 +115,10 @@ def test_a_batch_that_fails_is_told_in_the_span_of_each_event(recorded: InMemory
 def test_what_is_no_uuid_has_no_trace_of_its_own() -> None:
     assert own_trace("ROSE-50") is None
     assert published("item.changed", "ROSE-50", None) is None
+
+
+def test_what_comes_without_a_trace_is_handled_in_that_of_its_subject(recorded: InMemorySpanExporter) -> None:
+    told, _ = handled(heard_event(ORDER, None))
+    assert trace_id(told) == own(ORDER)
+    span = spans_of(recorded)["handle fulfillment.created"]
+    assert f"{span.context.trace_id:032x}" == own(ORDER)
