@@ -33,6 +33,7 @@ async def test_a_planned_batch_claims_what_its_recipe_needs(plant: Plant) -> Non
             _material("bottle", 10),
         ],
         "materials_settled": False,
+        "recalled_lots": [],
         "inspections": [],
         "cost": None,
         "lot_code": None,
@@ -51,7 +52,7 @@ async def test_a_planned_batch_claims_what_its_recipe_needs(plant: Plant) -> Non
 
 def _material(id: str, required: int) -> dict[str, Any]:
     unknown = dict.fromkeys(("held", "backordered", "issued", "consumed", "returned"))
-    return {"material_id": id, "name": f"The {id}", "required": required, **unknown}
+    return {"material_id": id, "name": f"The {id}", "required": required, **unknown, "lots": []}
 
 
 async def test_planning_waits_for_inventory_and_tells_ready_or_short(plant: Plant) -> None:
@@ -74,6 +75,7 @@ async def test_planning_waits_for_inventory_and_tells_ready_or_short(plant: Plan
         "issued": 0,
         "consumed": None,
         "returned": 0,
+        "lots": [],
     }
 
 
