@@ -1,6 +1,6 @@
 # Everything runs in .venv, made here on first use from uv.lock; only Python 3.11+, git and make must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format lint types imports quick test model component system e2e browser screenshots dependencies contracts documents schema saga bench bench-large
+.PHONY: help setup demo up down check format lint types imports quick test model component system faults faults-short faults-swarm e2e browser screenshots dependencies contracts documents schema saga bench bench-large
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -30,8 +30,8 @@ check: .venv/.synced ## format, lint, types, imports, unit, contract and structu
 	@$(MAKE) --no-print-directory format lint imports
 	@$(MAKE) --no-print-directory -j2 types quick
 
-test: check ## everything but the browser: check, the model of the saga, component and system tests, the containers where Docker answers
-	@$(MAKE) --no-print-directory model component system $(if $(filter 1,$(FLACON_E2E)),e2e)
+test: check ## everything but the browser: check, the model of the saga, component and system tests, faults, the containers where Docker answers
+	@$(MAKE) --no-print-directory model component system faults-short $(if $(filter 1,$(FLACON_E2E)),e2e)
 
 browser: .venv/.synced ## the console in a real Chromium
 	@$(CHROMIUM) || { echo "error: no Chromium: install one (Debian: apt-get install chromium) or name it in FLACON_CHROMIUM" >&2; exit 3; }
@@ -86,6 +86,17 @@ component: .venv/.synced
 
 system: .venv/.synced
 	@$(BIN)/pytest tests/system -n $(WORKERS) --dist loadfile
+
+faults-short: .venv/.synced
+	@$(BIN)/pytest tests/faults
+
+SEED ?= 1
+SEEDS ?= 10
+faults: .venv/.synced ## the four services under faults, up to half an hour: make faults [SEED=1]
+	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SECONDS=600 FLACON_FAULTS_POINTS=1000 $(BIN)/pytest tests/faults -s
+
+faults-swarm: .venv/.synced ## storms of drawn faults, one for each seed: make faults-swarm [SEED=1] [SEEDS=10]
+	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SEEDS=$(SEEDS) FLACON_FAULTS_SECONDS=600 $(BIN)/pytest tests/faults -s -k storm
 
 e2e: .venv/.synced
 	@FLACON_E2E=1 $(BIN)/pytest tests/e2e

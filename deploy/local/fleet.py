@@ -93,11 +93,15 @@ class Fleet:
         port = self._ports.take(name)
         return self._processes.spawn(
             name,
-            [sys.executable, "-m", f"services.{service}", "serve"],
+            self.command(service),
             marker=f"services.{service}",
             port=port,
             env=self._surroundings.environment(service, port),
         )
+
+    def command(self, service: str) -> list[str]:
+        """What runs as that service."""
+        return [sys.executable, "-m", f"services.{service}", "serve"]
 
     async def restart_instance(self, name: str) -> Record:
         """Stop an instance gracefully and start it again."""

@@ -40,6 +40,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "outboxes: every event is on its topic": _of_both(delivery_checks.check_outboxes),
     "inboxes: every record was handled or is a dead letter": delivery_checks.check_inboxes,
     "versions: no gap, up to the tables' own": _of_both(delivery_checks.check_versions),
+    "versions: in their order on each topic": _of_both(delivery_checks.check_order),
     "events: orders": _of_both(event_checks.check_orders),
     "events: holds": _of_both(event_checks.check_holds),
     "events: batches and materials": _of_both(event_checks.check_materials),

@@ -117,6 +117,28 @@ def check_versions(books: Books, log: Log) -> Iterator[Deviation]:
     yield from _newest_versions(books, versions)
 
 
+def check_order(books: Books, log: Log) -> Iterator[Deviation]:
+    """On each topic the versions of an aggregate come in their order; a record that comes again is not looked at.
+
+    A question that is asked again is a new event with the version of the first.
+
+    Of topics from which old records may be gone, what is left may begin with a repeat, so they are passed over.
+    """
+    newest: defaultdict[tuple[str, int, str, str], int] = defaultdict(int)
+    known: set[UUID] = set()
+    for seen in sorted(log.records, key=lambda seen: (seen.topic, seen.partition, seen.offset)):
+        if not complete(books) or seen.id is None or seen.id in known or seen.topic in SKIPPING:
+            continue
+        known.add(seen.id)
+        key = (seen.topic, seen.partition, seen.source, seen.subject)
+        if seen.source.startswith("/flacon/") and seen.version < newest[key]:
+            subject = f"{seen.topic} partition {seen.partition} offset {seen.offset}: {seen.subject}"
+            yield Deviation(
+                "version_order", subject, f"version {newest[key]} or later", f"version {seen.version}", "Kafka"
+            )
+        newest[key] = max(newest[key], seen.version)
+
+
 def _newest_versions(books: Books, versions: defaultdict[tuple[str, str], set[int]]) -> Iterator[Deviation]:
     told = {
         "order": {order.order_id: order.version for order in books.orders.values()},

@@ -232,6 +232,17 @@ def test_an_event_that_is_in_no_topic_but_was_handled_is_named() -> None:
     assert named == [f"ce_id {stranger}"]
 
 
+@pytest.mark.parametrize("topic", ["order.fulfilled", "stock.deducted", "fulfillment.shipped", "batch.completed"])
+def test_an_event_behind_a_newer_one_of_its_aggregate_is_named(topic: str) -> None:
+    one = next(record for record in TOLD.records if record.topic == topic)
+    changed = {"ce_id": str(new_id()).encode(), "ce_aggregateversion": b"1"}
+    headers = tuple((name, changed.get(name, value)) for name, value in one.headers)
+    late = replace(one, offset=TOLD.ends[topic], headers=headers)
+    log = log_of([*TOLD.records, late], TOLD.ranges | {(topic, 0): (0, late.offset + 1)})
+    [subject] = subjects(BOOKS, log, "version_order")
+    assert subject.startswith(f"{topic} partition 0 offset {late.offset}: ")
+
+
 def test_every_prefix_of_the_ledger_is_looked_at() -> None:
     rows = list(BOOKS.ledger)
     rows[1] = replace(rows[1], new_reserved=11)
