@@ -8,11 +8,12 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.credentials import SERVICES
-from deploy.local.fleet import Fleet, Surroundings
+from deploy.local.fleet import START_SECONDS, Fleet, Surroundings, is_ready
 from deploy.local.home import Home
 from deploy.local.processes import Processes
 from deploy.local.stack import Stack
@@ -22,6 +23,7 @@ from tests.faults.hooks import TOLD, Faults, fired
 from tests.faults.proxy import Proxy
 from tests.installation import JWT_SECRET, delete_topics, stack_of
 from tests.servers import Servers
+from tests.shop import until
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SETTINGS = {
@@ -63,10 +65,13 @@ class Stage:
         return {service: fired(self.folder / f"{service}.fired") for service in SERVICES}
 
     async def suffer(self) -> None:
-        """Starts suffering services in the place of the ordinary ones, without waiting: they may die at once."""
-        for record in self.ordinary.running():
+        """Starts suffering services in the place of the ordinary ones, and waits until each was ready once."""
+        stopped = self.ordinary.running()
+        for record in stopped:
             await self.ordinary.stop(record.name)
             self.faulty.spawn(record.name)
+        for record in stopped:
+            await until(partial(is_ready, record.port), seconds=START_SECONDS, what=f"{record.name} ready once")
 
     async def calm(self) -> None:
         """Kills whatever still suffers and starts ordinary services in its place, at the same addresses."""

@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from tests.faults.stage import Stage, refuse_what_is_not_here, staged
 from tests.faults.storm import Storm
 from tests.faults.traffic import Traffic
 from tests.servers import Servers
-from tests.shop import Shop
+from tests.shop import Shop, until
 
 SEED = int(os.environ.get("FLACON_FAULTS_SEED", "1"))
 SECONDS = float(os.environ.get("FLACON_FAULTS_SECONDS", "20"))
 SEEDS = int(os.environ.get("FLACON_FAULTS_SEEDS", "1"))
+ORDERS_MIN, LONGER_SECONDS = 20, 180.0
+"""A run goes on for longer if it was so slow that nothing has happened yet."""
 POINTS = int(os.environ.get("FLACON_FAULTS_POINTS", "12"))
 
 
@@ -38,9 +41,14 @@ async def weathered(
         if pause_seconds is not None:
             group.create_task(storm.run(stop, pause_seconds))
         await asyncio.sleep(seconds)
+        await until(partial(_enough, traffic), seconds=LONGER_SECONDS, what=f"{ORDERS_MIN} orders under faults")
         stop.set()
     await stage.calm()
     return traffic, storm
+
+
+async def _enough(traffic: Traffic) -> bool:
+    return len(traffic.accepted) >= ORDERS_MIN
 
 
 async def _survives(stage: Stage, seed: int, *, pause_seconds: float | None = None) -> dict[str, object]:
