@@ -30,8 +30,8 @@ check: .venv/.synced ## format, lint, types, imports, unit, contract and structu
 	@$(MAKE) --no-print-directory format lint imports
 	@$(MAKE) --no-print-directory -j2 types quick
 
-test: check ## everything but the browser: check, the model of the saga, component and system tests, faults, the containers where Docker answers
-	@$(MAKE) --no-print-directory model component system faults-short $(if $(filter 1,$(FLACON_E2E)),e2e)
+test: check ## everything but the browser: check, the model of the saga, component and system tests, the containers where Docker answers
+	@$(MAKE) --no-print-directory model component system $(if $(filter 1,$(FLACON_E2E)),e2e)
 
 browser: .venv/.synced ## the console in a real Chromium
 	@$(CHROMIUM) || { echo "error: no Chromium: install one (Debian: apt-get install chromium) or name it in FLACON_CHROMIUM" >&2; exit 3; }
@@ -87,7 +87,7 @@ component: .venv/.synced
 system: .venv/.synced
 	@$(BIN)/pytest tests/system -n $(WORKERS) --dist loadfile
 
-faults-short: .venv/.synced
+faults-short: .venv/.synced ## the four services under faults for a minute or two
 	@$(BIN)/pytest tests/faults
 
 SEED ?= 1
@@ -96,7 +96,7 @@ faults: .venv/.synced ## the four services under faults, up to half an hour: mak
 	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SECONDS=600 FLACON_FAULTS_POINTS=1000 $(BIN)/pytest tests/faults -s
 
 faults-swarm: .venv/.synced ## storms of drawn faults, one for each seed: make faults-swarm [SEED=1] [SEEDS=10]
-	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SEEDS=$(SEEDS) FLACON_FAULTS_SECONDS=600 $(BIN)/pytest tests/faults -s -k storm
+	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SEEDS=$(SEEDS) FLACON_FAULTS_SECONDS=600 $(BIN)/pytest tests/faults -s -k storm_of
 
 e2e: .venv/.synced
 	@FLACON_E2E=1 $(BIN)/pytest tests/e2e

@@ -25,12 +25,10 @@ from shared.runtime.jobs import Job
 from shared.runtime.kafka import batches
 from shared.runtime.kafka.batches import Batches, Outcome
 from shared.runtime.kafka.publisher import Publisher, Sendable
-from shared.runtime.relay import shard
 from shared.runtime.subscriptions import Subscription
 from shared.runtime.transaction import Transaction
 
 TOLD: Final = "FLACON_FAULTS"
-DEFENCES: Final = ("inbox", "relay_lock")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,6 @@ class Faults:
     fired: str = ""
     lost_news: float = 0.0
     clock_seconds: float = 0.0
-    without: tuple[str, ...] = ()
     prefix: str = ""
 
     def as_text(self) -> str:
@@ -51,7 +48,7 @@ class Faults:
     @classmethod
     def from_text(cls, text: str) -> "Faults":
         told = orjson.loads(text)
-        return cls(**{**told, "points": tuple(told["points"]), "without": tuple(told["without"])})
+        return cls(**{**told, "points": tuple(told["points"])})
 
 
 def fired(path: Path) -> list[str]:
@@ -76,9 +73,6 @@ class Dying:
 
 def install(faults: Faults) -> None:
     """Puts the faults around the runtime of this process."""
-    unknown = set(faults.without) - set(DEFENCES)
-    if unknown:
-        raise ValueError(f"no such defence: {', '.join(sorted(unknown))}")
     dying, draw = Dying(faults), random.Random(faults.seed)
     _around_transactions(dying, draw, faults.lost_news)
     _around_handlers(dying)
@@ -86,10 +80,6 @@ def install(faults: Faults) -> None:
     _around_timers(dying)
     if faults.clock_seconds:
         _move_clock(faults.clock_seconds)
-    if "inbox" in faults.without:
-        delivering.first_seen = _all_seen_first  # type: ignore[attr-defined]
-    if "relay_lock" in faults.without:
-        shard.TRY_TO_LEAD = "SELECT $1::integer IS NOT NULL AND $2::integer IS NOT NULL"
 
 
 def _around_transactions(dying: Dying, draw: random.Random, lost_news: float) -> None:
@@ -180,9 +170,3 @@ def _move_clock(seconds: float) -> None:
     now, now_ns = time.time, time.time_ns
     time.time = lambda: now() + seconds
     time.time_ns = lambda: now_ns() + int(seconds * 1e9)
-
-
-async def _all_seen_first(tx: Transaction, events: Sequence[Event[Any]]) -> list[Event[Any]]:
-    """The inbox is written and not listened to: an event has its effect as often as it comes."""
-    await inbox.first_seen(tx, events)
-    return list(events)
