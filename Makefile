@@ -78,7 +78,7 @@ imports: .venv/.synced
 quick: .venv/.synced
 	@$(BIN)/pytest tests/unit tests/contract tests/structure -n $(WORKERS)
 
-model: .venv/.synced ## random histories of the whole saga: make model [FLACON_MODEL_HISTORIES=1000] [FLACON_MODEL_STEPS=60]
+model: .venv/.synced ## random histories of the whole saga: make model [FLACON_MODEL_HISTORIES=3000] [FLACON_MODEL_STEPS=50]
 	@$(BIN)/pytest tests/model -n $(WORKERS)
 
 component: .venv/.synced

@@ -11,6 +11,7 @@ import uvicorn
 
 from console.app import build
 from console.settings import ConsoleSettings
+from shared.runtime.connections import Connection
 from shared.runtime.serving import INTERRUPTED, listening_socket, url_of
 
 STOP_SECONDS: Final = 5
@@ -36,6 +37,7 @@ async def serve(settings: ConsoleSettings) -> int:
     server = _Server(
         uvicorn.Config(
             app,
+            http=Connection,
             lifespan="on",
             ws="none",
             access_log=False,

@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from shared.runtime.connections import Connection
 from shared.runtime.service import Running, Service, StartFailed, http_app
 
 REQUESTS_STOP_SECONDS: Final = 11
@@ -45,7 +46,7 @@ async def serve(service: Service) -> int:
     """
     received: list[int] = []
     running = Running(service)
-    server = _Server(_config(service, running))
+    server = _Server(config_of(service, running))
 
     def stop(number: int) -> None:
         server.force_exit = bool(received)
@@ -86,15 +87,17 @@ async def _prepared(running: Running, service: Service) -> bool:
     return True
 
 
-def _config(service: Service, running: Running) -> uvicorn.Config:
+def config_of(service: Service, running: Running) -> uvicorn.Config:
+    """How HTTP is spoken; a client is the address that it connects from, whatever `X-Forwarded-For` says."""
     return uvicorn.Config(
         http_app(service, running),
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=REQUESTS_STOP_SECONDS,
     )

@@ -8,8 +8,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import SagaMachine
 
-HISTORIES = int(os.environ.get("FLACON_MODEL_HISTORIES", "1000"))
-STEPS = int(os.environ.get("FLACON_MODEL_STEPS", "60"))
+HISTORIES = int(os.environ.get("FLACON_MODEL_HISTORIES", "3000"))
+STEPS = int(os.environ.get("FLACON_MODEL_STEPS", "50"))
 PARTS = 4
 
 

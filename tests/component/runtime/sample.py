@@ -32,8 +32,8 @@ from shared.runtime.idempotency import key_of
 from shared.runtime.migrate import migrate
 from shared.runtime.openapi import documented
 from shared.runtime.problems import problem, refused
-from shared.runtime.service import Running, Service, http_app
-from shared.runtime.serving import listening_socket, url_of
+from shared.runtime.service import Running, Service
+from shared.runtime.serving import config_of, listening_socket, url_of
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.subscriptions import Subscription
 from shared.runtime.telemetry import configure_logs
@@ -233,8 +233,7 @@ async def served(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     running = Running(service)
     await running.prepare()
     listener = listening_socket("127.0.0.1", 0)
-    config = uvicorn.Config(http_app(service, running), lifespan="on", access_log=False, log_config=None, ws="none")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config_of(service, running))
     task = asyncio.create_task(server._serve([listener]))
     try:
         while not server.started:
