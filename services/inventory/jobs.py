@@ -53,7 +53,7 @@ def jobs(house: House, settings: InventorySettings) -> tuple[Job, ...]:
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=settings.level_seconds, tick=publish_levels, batch=LEVELS_MAX),
         Job("keep_sums", every_seconds=SUMS_EVERY_SECONDS, tick=keep_sums, batch=ITEMS_MAX),
-        Job("audit_books", every_seconds=settings.audit_seconds, tick=audit_books),
+        Job("audit_books", every_seconds=settings.audit_seconds, tick=audit_books, alone=False),
         open_alerts_job("inventory"),
         figures_job("inventory", read_figures),
     )

@@ -1,6 +1,7 @@
-"""An upgrade without a pause: the previous commit's services and these side by side on one database and its topics.
+"""An upgrade without a pause: earlier services and these side by side on one database and its topics.
 
-`FLACON_UPGRADE_FROM` names another commit to come from.
+They come from before the newest migration, so that there is one to be made while they run; `FLACON_UPGRADE_FROM`
+names another commit.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from tests.installation import JWT_SECRET, delete_topics, stack_of
 from tests.servers import Servers
 from tests.shop import ADDRESS, Shop, until
 
-FROM = os.environ.get("FLACON_UPGRADE_FROM", "HEAD~1")
+MIGRATIONS = ("services/*/migrations/*.sql", "shared/runtime/migrations/*.sql")
 PRODUCTS, ORDERS, STEP = 4, 240, 40
 UNITS = 5_000
 ENDED = ("fulfilled", "cancelled")
@@ -41,18 +42,22 @@ PREFIX = f"upgrade{os.getpid()}."
 
 def _checked_out(folder: Path) -> Path:
     """The commit's files; a checkout without history has nothing to come from."""
-    archive = subprocess.run(["git", "archive", FROM], cwd=ROOT, capture_output=True, check=False)
-    if archive.returncode != 0 and "FLACON_UPGRADE_FROM" not in os.environ and not _has_history():
+    commit = os.environ.get("FLACON_UPGRADE_FROM") or _before_the_newest_migration()
+    if commit is None:
         pytest.skip("this checkout has no commit before its own")
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)
     assert archive.returncode == 0, archive.stderr.decode()
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     return folder
 
 
-def _has_history() -> bool:
-    told = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return told.returncode == 0 and int(told.stdout) > 1
+def _before_the_newest_migration() -> str | None:
+    def told(*words: str) -> list[str]:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+
+    newest = told("log", "-1", "--format=%P", "--diff-filter=A", "--", *MIGRATIONS)
+    return newest[0] if newest else None
 
 
 def _old_code(folder: Path) -> dict[str, str]:
