@@ -24,9 +24,31 @@ TONES: Final = {
 }
 
 
+WHY_NONE: Final = {
+    "fulfillment_rate": "no promised day is over yet",
+    "reservation_accuracy": "no promised unit has left or was given back",
+    "delivery_performance": "no promised order has arrived",
+    "order_to_delivery": "no order has arrived",
+    "stock_turnover": "no product was on the shelf",
+    "stock_accuracy": "nothing was counted",
+    "reorder_efficiency": "no low-stock alert ended with new stock",
+    "stockout_frequency": "there was no product",
+    "production_efficiency": "no batch has ended",
+    "quality_rate": "no batch that ended made a unit",
+    "material_utilization": "no batch that ended used materials of a cost",
+    "cost_per_unit": "no batch was completed with a good unit",
+}
+"""What a figure waits for while there is nothing to judge, as docs/figures.md defines it."""
+
+
 def number(value: Any) -> str:
     """`12 345`, with a thin space that does not break."""
     return NOTHING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def decimal(value: Any) -> str:
+    """A number that need not be whole, to one place."""
+    return NOTHING if value is None else f"{float(value):,.1f}".replace(",", "\u202f")
 
 
 def words(value: Any) -> str:
@@ -94,10 +116,12 @@ def short(text: str | None) -> Markup:
     return Markup('<span class="id" title="{}">{}</span>').format(text, text if len(text) <= 12 else "…" + text[-8:])
 
 
-def figure(value: Any, unit: str | None) -> Markup:
-    """A figure with its unit: ratios in percent, times as long as they are."""
+def figure(value: Any, unit: str | None, name: str = "") -> Markup:
+    """A figure with its unit: ratios in percent, times as long as they are; without a value, what it waits for."""
     if value is None:
-        return Markup('<span class="none">nothing to judge yet</span>')
+        return Markup('<span class="none">nothing to judge: {}</span>').format(
+            WHY_NONE.get(name, "no record in these days")
+        )
     try:
         amount = float(value)
     except (TypeError, ValueError):
@@ -121,6 +145,7 @@ def duration(seconds: float) -> str:
 
 FILTERS: Final = {
     "number": number,
+    "decimal": decimal,
     "words": words,
     "badge": badge,
     "when": when,

@@ -1,6 +1,6 @@
-"""A small line of a day: one point an hour."""
+"""A small line: one point an hour, or a day."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 WIDTH: Final = 240.0
@@ -23,3 +23,22 @@ def spark(values: Sequence[int]) -> dict[str, Any]:
         "area": f"{EDGE:.1f},{HEIGHT} {line} {WIDTH - EDGE:.1f},{HEIGHT}",
         "last": points[-1] if points else (0.0, HEIGHT),
     }
+
+
+def newest(values: Sequence[int]) -> int:
+    """The last of them: a level does not add up."""
+    return values[-1] if values else 0
+
+
+Line = tuple[str, str, str, Callable[[Sequence[int]], int]]
+"""What people call it, its unit, its field of each day, and what the days come to."""
+
+
+def drawn_days(answer: Mapping[str, Any] | None, *lines: Line) -> list[dict[str, Any]]:
+    """The lines of a service's `trends`; none when it did not answer."""
+    found = []
+    for name, unit, field, total in lines if answer else ():
+        values = [int(day[field]) for day in (answer or {})["days"]]
+        found.append({"name": name, "unit": unit, "total": total(values), "peak": max(values, default=0)})
+        found[-1]["drawing"] = spark([max(0, value) for value in values])
+    return found

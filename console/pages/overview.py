@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from console.drawing.spark import spark
+from console.drawing.spark import drawn_days, newest, spark
 from console.entrance import page
 from console.identity import Person
 from console.live.picture import Level, Minute
@@ -35,8 +35,12 @@ def routes() -> list[Route]:
 async def load(visit: Visit) -> dict[str, Any]:
     """Each panel as far as the person may see it; a part that cannot be had is None."""
     house, person, now = visit.house, visit.person, datetime.now(UTC)
-    production, orders, alerts, figures = await asyncio.gather(
-        _production(house, person), _orders(house, person, now), _alerts(house, person), _figures(house, person)
+    production, orders, alerts, figures, days = await asyncio.gather(
+        _production(house, person),
+        _orders(house, person, now),
+        _alerts(house, person),
+        _figures(house, person),
+        _days(house, person),
     )
     return {
         "live": ("orders", "stock", "production", "fulfillment", "alerts"),
@@ -46,6 +50,7 @@ async def load(visit: Visit) -> dict[str, Any]:
         "alerts": alerts,
         "figures": figures,
         "trends": _trends(house, now) if person.may("orders:read") else None,
+        "days": days,
         "now": now,
     }
 
@@ -134,6 +139,20 @@ def _trends(house: House, now: datetime) -> list[dict[str, Any]]:
     return [
         {"name": name, "unit": unit, "total": sum(values), "peak": max(values), "drawing": spark(values)}
         for name, unit, values in lines
+    ]
+
+
+async def _days(house: House, person: Person) -> list[dict[str, Any]]:
+    """The last 30 days by day, as the services' records tell them; what cannot be had is left out."""
+    demand, moved = await asyncio.gather(
+        house.readings.read(person, "order", "/trends", "figures", seconds=FIGURES_SECONDS),
+        house.readings.read(person, "inventory", "/trends", "figures", seconds=FIGURES_SECONDS),
+    )
+    return [
+        *drawn_days(demand, ("Demand", "units ordered", "ordered", sum)),
+        *drawn_days(
+            moved, ("Sales", "units shipped", "sold", sum), ("Stock", "units available today", "available", newest)
+        ),
     ]
 
 

@@ -1,9 +1,11 @@
 """Stock: levels, one item with its ledger, lots and holds, receipts, counts, adjustments; items made and changed."""
 
+import asyncio
 from typing import Any, Final
 
 from starlette.routing import Route
 
+from console.drawing.spark import drawn_days, newest
 from console.entrance import page
 from console.services import refused
 from console.visit import LIST_LIMIT, Done, Form, Visit, part
@@ -74,15 +76,33 @@ async def load_item(visit: Visit) -> dict[str, Any]:
     ledger = await visit.get("inventory", "/ledger", item_id=item_id, cursor=visit.asked("before"), limit=PARTS_MAX)
     lots = await visit.get("inventory", "/lots", item_id=item_id, limit=PARTS_MAX)
     holds = await visit.get("inventory", "/reservations", item_id=item_id, limit=PARTS_MAX)
+    cover, lines = await _past(visit, kind, item_id)
     return {
         "live": (f"item:{item_id}", "stock"),
         "kind": kind,
         "item": item,
+        "cover": cover,
+        "lines": lines,
         "item_id": item_id,
         "ledger": ledger,
         "lots": lots,
         "holds": [hold for hold in holds["items"] if hold["held"] or hold["backordered"]],
     }
+
+
+async def _past(visit: Visit, kind: str, item_id: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """How long it lasts, and its last 30 days as lines; what cannot be had is left out."""
+    asked = [
+        visit.try_get("inventory", "/cover", item_id=item_id),
+        visit.try_get("inventory", "/trends", item_id=item_id),
+    ]
+    if kind == "products":
+        asked.append(visit.try_get("order", "/trends", product_id=item_id, limit=1))
+    covers, moved, *wanted = await asyncio.gather(*asked)
+    left = ("Used", "in batches", "used", sum) if kind == "materials" else ("Sales", "shipped", "sold", sum)
+    lines = drawn_days(moved, left, ("Stock", "available today", "available", newest))
+    demand = drawn_days(wanted[0], ("Demand", "ordered", "ordered", sum)) if wanted else []
+    return next(iter(covers["items"]), None) if covers else None, [*demand, *lines]
 
 
 async def load_ledger(visit: Visit) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.drawing.saga import LANES, ROW_HEIGHT, draw_saga
-from console.drawing.spark import HEIGHT, WIDTH, spark
+from console.drawing.spark import HEIGHT, WIDTH, drawn_days, newest, spark
 from console.drawing.timeline import BATCHES_MAX, draw_timeline
 from console.drawing.timeline import WIDTH as TIMELINE_WIDTH
 from console.drawing.trace import BOXES_MAX, draw_trace
@@ -133,3 +133,15 @@ def test_batches_lie_in_rows_within_the_line_of_time(batches: list[tuple[int, in
     assert len({bar.y for bar in drawing.bars}) == len(drawing.bars)
     assert all(bar.x >= 0 and bar.x + bar.width <= TIMELINE_WIDTH + 5 for bar in drawing.bars)
     assert 0 <= drawing.now <= TIMELINE_WIDTH
+
+
+def test_days_add_up_but_a_level_is_the_newest_and_what_did_not_answer_draws_nothing() -> None:
+    answer = {"days": [{"sold": 2, "available": 9}, {"sold": -1, "available": 7}, {"sold": 4, "available": 8}]}
+    lines = (("Sales", "shipped", "sold", sum), ("Stock", "available", "available", newest))
+
+    sales, stock = drawn_days(answer, *lines)
+
+    assert (sales["total"], sales["peak"], stock["total"], stock["peak"]) == (5, 4, 8, 9)
+    assert sales["drawing"] == spark([2, 0, 4])
+    assert drawn_days(None, *lines) == []
+    assert drawn_days({"days": []}, *lines)[1]["total"] == 0

@@ -103,7 +103,7 @@ async def test_the_overview_stands_while_no_service_answers(client: AsyncClient)
 
     assert answer.status_code == 200
     assert "Production cannot be shown" in answer.text
-    assert "No figures yet" in answer.text
+    assert "Figures cannot be shown" in answer.text
 
 
 async def test_a_page_shows_the_views_of_the_persons_rights(client: AsyncClient) -> None:

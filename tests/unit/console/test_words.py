@@ -1,11 +1,16 @@
 """How values read: numbers, money, statuses; nothing that was entered becomes markup."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from console.pages.operations import lag_of
 from console.services import Refusal
 from console.visit import Form
-from console.words import badge, clock, figure, money, number, short, when
+from console.words import WHY_NONE, badge, clock, decimal, figure, money, number, short, when
+
+FIGURES = Path(__file__).resolve().parents[3] / "docs" / "figures.md"
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (0, "0"), (12345, "12\u202f345"), (-5, "-5")])
@@ -37,8 +42,16 @@ def test_a_figure_reads_with_its_unit(value: object, unit: str, text: str) -> No
     assert figure(value, unit) == text
 
 
-def test_a_figure_without_data_says_so() -> None:
-    assert "nothing to judge" in figure(None, "ratio")
+def test_a_figure_without_data_says_what_it_waits_for() -> None:
+    defined = re.findall(r"^\| `([a-z_]+)` \|", FIGURES.read_text(), re.MULTILINE)
+    assert len(defined) == 12
+    assert sorted(WHY_NONE) == sorted(defined)
+    for name in defined:
+        assert f"nothing to judge: {WHY_NONE[name]}" in figure(None, "ratio", name)
+
+
+def test_what_need_not_be_whole_is_told_to_one_place() -> None:
+    assert (decimal("1234.5600"), decimal(None)) == ("1\u202f234.6", "–")
 
 
 def test_what_somebody_entered_is_never_markup() -> None:
