@@ -57,7 +57,7 @@ schema: .venv/.synced ## write every service's schema.sql from its migrations
 saga: .venv/.synced ## draw the saga anew in docs/saga.md
 	@FLACON_WRITE_SAGA=1 $(BIN)/pytest tests/unit/order/test_picture.py
 
-bench: .venv/.synced ## orders per second beside the straight-line limit, on a stack of its own: about 11 minutes
+bench: .venv/.synced ## orders per second beside the straight-line limit, on a stack of its own: about 20 minutes
 	@$(RUN) benchmarks
 
 bench-large: .venv/.synced ## what 1,000,000 past orders and 10,000,000 ledger rows cost: BENCH_ORDERS, BENCH_LEDGER_ROWS
@@ -78,7 +78,7 @@ imports: .venv/.synced
 quick: .venv/.synced
 	@$(BIN)/pytest tests/unit tests/contract tests/structure -n $(WORKERS)
 
-model: .venv/.synced ## random histories of the whole saga: make model [FLACON_MODEL_HISTORIES=3000] [FLACON_MODEL_STEPS=50]
+model: .venv/.synced ## random histories of the whole saga: make model [FLACON_MODEL_HISTORIES=3000] [FLACON_MODEL_STEPS=60]
 	@$(BIN)/pytest tests/model -n $(WORKERS)
 
 component: .venv/.synced
@@ -88,15 +88,15 @@ system: .venv/.synced
 	@$(BIN)/pytest tests/system -n $(WORKERS) --dist loadfile
 
 faults-short: .venv/.synced ## the four services under faults for a minute or two
-	@$(BIN)/pytest tests/faults
+	@FLACON_TEST_SERVERS=local $(BIN)/pytest tests/faults
 
 SEED ?= 1
 SEEDS ?= 10
 faults: .venv/.synced ## the four services under faults, up to half an hour: make faults [SEED=1]
-	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SECONDS=600 FLACON_FAULTS_POINTS=1000 $(BIN)/pytest tests/faults -s
+	@FLACON_TEST_SERVERS=local FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SECONDS=600 FLACON_FAULTS_POINTS=1000 $(BIN)/pytest tests/faults -s
 
 faults-swarm: .venv/.synced ## storms of drawn faults, one for each seed: make faults-swarm [SEED=1] [SEEDS=10]
-	@FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SEEDS=$(SEEDS) FLACON_FAULTS_SECONDS=600 $(BIN)/pytest tests/faults -s -k storm_of
+	@FLACON_TEST_SERVERS=local FLACON_FAULTS_SEED=$(SEED) FLACON_FAULTS_SEEDS=$(SEEDS) FLACON_FAULTS_SECONDS=600 $(BIN)/pytest tests/faults -s -k storm_of
 
 e2e: .venv/.synced
 	@FLACON_E2E=1 $(BIN)/pytest tests/e2e

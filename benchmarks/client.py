@@ -1,6 +1,7 @@
 """A client that costs little: HTTP/1.1 on one kept connection, so that the services have the processors."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Final, Self
@@ -48,6 +49,18 @@ class Connection:
         if status not in (200, 201):
             raise Unexpected(f"POST {path} was answered {status}: {answer.get('detail') or answer}")
         return answer
+
+    async def timed_get(self, path: str) -> tuple[float, dict[str, Any]]:
+        """Milliseconds of a read, and its body.
+
+        Raises:
+            Unexpected: any other status than 200.
+        """
+        began = time.perf_counter()
+        status, answer = await self.ask("GET", path)
+        if status != 200:
+            raise Unexpected(f"GET {path} was answered {status}: {answer.get('detail') or answer}")
+        return (time.perf_counter() - began) * 1000, answer
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, wait: int | None = None

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from benchmarks.client import Connection, Unexpected
+from benchmarks.client import Connection
 from deploy.local.credentials import token_for
 from deploy.local.failure import CannotRun
 from deploy.local.screen import Screen
@@ -69,8 +69,8 @@ async def measure_kpis(stack: Stack, screen: Screen) -> Kpis:
     kpis, reads = [], []
     async with Connection(stack.services["order"], token) as order:
         for _ in range(READS + WARM_UP):
-            kpis.append(await _timed(order, "/api/orders/kpis"))
-            reads.append(await _timed(order, f"/api/orders/{order_id}"))
+            kpis.append((await order.timed_get("/api/orders/kpis"))[0])
+            reads.append((await order.timed_get(f"/api/orders/{order_id}"))[0])
     return Kpis(summed, per_second, statistics.median(kpis[WARM_UP:]), statistics.median(reads[WARM_UP:]))
 
 
@@ -87,11 +87,3 @@ async def _summed(dsn: str) -> tuple[int, float]:
     finally:
         await connection.close()
     return there, there / (time.monotonic() - began)
-
-
-async def _timed(order: Connection, path: str) -> float:
-    began = time.perf_counter()
-    status, answer = await order.ask("GET", path)
-    if status != 200:
-        raise Unexpected(f"GET {path} was answered {status}: {answer.get('detail') or answer}")
-    return (time.perf_counter() - began) * 1000

@@ -2,14 +2,13 @@
 
 import random
 import statistics
-import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
-from benchmarks.client import Connection, Unexpected
+from benchmarks.client import Connection
 from deploy.local.credentials import token_for
 from deploy.local.screen import Screen
 from deploy.local.stack import Stack
@@ -154,8 +153,8 @@ async def _measured(inventory: Connection, name: str, kind: int, lots: int) -> T
     reads, traces, edges = [], [], []
     for turn in range(READS + 20):
         path = f"/api/inventory/lots/{_lot(kind, chance.randrange(max(1, lots)))}"
-        read, _ = await _timed(inventory, path)
-        trace, told = await _timed(inventory, f"{path}/trace")
+        read, _ = await inventory.timed_get(path)
+        trace, told = await inventory.timed_get(f"{path}/trace")
         if turn >= 20:  # plans and pages are warm
             reads.append(read)
             traces.append(trace)
@@ -165,11 +164,3 @@ async def _measured(inventory: Connection, name: str, kind: int, lots: int) -> T
 
 def _lot(kind: int, number: int) -> UUID:
     return UUID(f"00000000-0000-7000-800{kind}-{number:012}")
-
-
-async def _timed(inventory: Connection, path: str) -> tuple[float, dict[str, Any]]:
-    began = time.perf_counter()
-    status, answer = await inventory.ask("GET", path)
-    if status != 200:
-        raise Unexpected(f"GET {path} was answered {status}: {answer.get('detail') or answer}")
-    return (time.perf_counter() - began) * 1000, answer

@@ -1,5 +1,6 @@
 """Batches on a running installation: a recipe of oil and bottles, and its way by REST."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ from tests.shop import Shop, until
 
 OIL_EACH = 2
 PLANNED = 10
+OIL_AND_BOTTLE = {"oil": str(OIL_EACH), "bottle": "1"}
 
 
 async def planned_batch(shop: Shop, name: str, oil: int, bottles: int = PLANNED) -> str:
@@ -21,15 +23,24 @@ async def planned_batch(shop: Shop, name: str, oil: int, bottles: int = PLANNED)
     return str(answer.json()["batch_id"])
 
 
-async def known_recipe(shop: Shop, name: str) -> None:
+async def known_recipe(
+    shop: Shop,
+    name: str,
+    materials: Mapping[str, str] = OIL_AND_BOTTLE,
+    *,
+    product: str | None = None,
+    waste: str = "0",
+) -> None:
+    """A recipe of `NAME-rose` unless told, of so much of each `NAME-material` a piece; `waste` percent of the oil."""
     money = {"amount": "1.0000", "currency": "EUR"}
+    parts = [
+        {"material_id": f"{name}-{part}", "quantity_per_unit": each, "waste_percent": waste if part == "oil" else "0"}
+        for part, each in materials.items()
+    ]
     recipe = {
         "recipe_id": f"{name}-recipe",
-        "product_id": f"{name}-rose",
-        "materials": [
-            {"material_id": f"{name}-oil", "quantity_per_unit": str(OIL_EACH)},
-            {"material_id": f"{name}-bottle", "quantity_per_unit": "1"},
-        ],
+        "product_id": product or f"{name}-rose",
+        "materials": parts,
         "labour_cost": money,
         "overhead_cost": money,
         "expected_minutes": 30,

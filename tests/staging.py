@@ -9,8 +9,9 @@ from typing import Any
 import asyncpg
 import httpx
 
+from tests.bottling import known_recipe
 from tests.installation import System
-from tests.shop import Shop, until
+from tests.shop import Shop
 
 
 @contextmanager
@@ -131,24 +132,7 @@ def _lines(items: Mapping[str, int]) -> list[dict[str, Any]]:
 async def bottled(shop: Shop, name: str, *, planned: int, defective: int, product: str | None = None) -> dict[str, Any]:
     """From recipe to stock (of `NAME-rose` unless told); 50 ml of oil with 5 % waste and one bottle a piece."""
     product_id = product or f"{name}-rose"
-    money = {"amount": "1.0000", "currency": "EUR"}
-    recipe = {
-        "recipe_id": f"{name}-recipe",
-        "product_id": product_id,
-        "materials": [
-            {"material_id": f"{name}-oil", "quantity_per_unit": "50", "waste_percent": "5"},
-            {"material_id": f"{name}-bottle", "quantity_per_unit": "1"},
-        ],
-        "labour_cost": money,
-        "overhead_cost": money,
-        "expected_minutes": 30,
-        "shelf_life_days": 1000,
-    }
-
-    async def known() -> bool:
-        return (await shop.ask("bottling", "POST", "/api/bottling/recipes", recipe)).status_code in (201, 409)
-
-    await until(known, what="a recipe of items that bottling knows")
+    await known_recipe(shop, name, {"oil": "50", "bottle": "1"}, product=product_id, waste="5")
     answer = await shop.ask(
         "bottling",
         "POST",

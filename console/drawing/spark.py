@@ -36,9 +36,11 @@ Line = tuple[str, str, str, Callable[[Sequence[int]], int]]
 
 def drawn_days(answer: Mapping[str, Any] | None, *lines: Line) -> list[dict[str, Any]]:
     """The lines of a service's `trends`; none when it did not answer."""
-    found = []
-    for name, unit, field, total in lines if answer else ():
-        values = [int(day[field]) for day in (answer or {})["days"]]
-        found.append({"name": name, "unit": unit, "total": total(values), "peak": max(values, default=0)})
-        found[-1]["drawing"] = spark([max(0, value) for value in values])
-    return found
+    if answer is None:
+        return []
+    return [_line([int(day[field]) for day in answer["days"]], name, unit, total) for name, unit, field, total in lines]
+
+
+def _line(values: Sequence[int], name: str, unit: str, total: Callable[[Sequence[int]], int]) -> dict[str, Any]:
+    drawing = spark([max(0, value) for value in values])
+    return {"name": name, "unit": unit, "total": total(values), "peak": max(values, default=0), "drawing": drawing}

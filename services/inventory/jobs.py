@@ -1,7 +1,7 @@
 """Timers: lapsed holds end, overdue ones raise alerts, needs are told again, long queues go on, levels are told and
 sums kept; lots expire, orders are promised others, recalls reach what was made since; the books are audited."""
 
-from services.inventory.operations.auditing import audit_books
+from services.inventory.operations.auditing import ITEMS_AT_ONCE, Audit
 from services.inventory.operations.figuring import ITEMS_MAX, keep_sums
 from services.inventory.operations.levels import LEVELS_MAX, publish_levels
 from services.inventory.operations.lot_commands import PAST_MAX, expire_lots, promise_other_lots, spread_recalls
@@ -17,12 +17,12 @@ from services.inventory.operations.timers import (
 from services.inventory.settings import InventorySettings
 from services.inventory.views.figures import read_figures
 from shared.runtime.figures import open_alerts_job
-from shared.runtime.jobs import Job
+from shared.runtime.jobs import Errand, Job
 from shared.runtime.kpis import SUMS_EVERY_SECONDS, figures_job
 from shared.runtime.transaction import Transaction
 
 
-def jobs(house: House, settings: InventorySettings) -> tuple[Job, ...]:
+def jobs(house: House, settings: InventorySettings) -> tuple[Job | Errand, ...]:
     """Every timer of the service; each runs on one instance at a time."""
 
     async def sweep(tx: Transaction) -> int:
@@ -53,7 +53,7 @@ def jobs(house: House, settings: InventorySettings) -> tuple[Job, ...]:
         Job("fill_queues", every_seconds=1.0, tick=fill),
         Job("publish_levels", every_seconds=settings.level_seconds, tick=publish_levels, batch=LEVELS_MAX),
         Job("keep_sums", every_seconds=SUMS_EVERY_SECONDS, tick=keep_sums, batch=ITEMS_MAX),
-        Job("audit_books", every_seconds=settings.audit_seconds, tick=audit_books, alone=False),
+        Errand("audit_books", every_seconds=settings.audit_seconds, go=Audit().go, batch=ITEMS_AT_ONCE),
         open_alerts_job("inventory"),
         figures_job("inventory", read_figures),
     )

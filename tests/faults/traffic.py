@@ -106,7 +106,9 @@ class Traffic:
         await self._shop.ship_what_is_there()
 
     async def _pick_short(self, one: dict[str, Any]) -> None:
-        line = next(line for line in one["lines"] if line["target"] > line["picked"] + line["shipped"])
+        line = next((line for line in one["lines"] if line["target"] > line["picked"] + line["shipped"]), None)
+        if line is None:
+            return  # it was picked, or cancelled, since it was listed
         missing = {"short_quantity": 1, "short_reason": self._draw.choice(("missing", "damaged"))}
         body = {"lines": [{"product_id": line["product_id"], "quantity": 0, **missing}]}
         path = f"/api/fulfillment/fulfillments/{one['fulfillment_id']}/pick"

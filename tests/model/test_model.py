@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import SagaMachine
 
 HISTORIES = int(os.environ.get("FLACON_MODEL_HISTORIES", "3000"))
-STEPS = int(os.environ.get("FLACON_MODEL_STEPS", "50"))
+STEPS = int(os.environ.get("FLACON_MODEL_STEPS", "60"))
 PARTS = 4
 
 

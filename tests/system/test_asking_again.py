@@ -6,6 +6,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from tests.bottling import known_recipe
 from tests.conservation import assert_at_rest, assert_books_balance, assert_order_agrees, quiet
 from tests.installation import System
 from tests.shop import Shop, until
@@ -184,21 +185,7 @@ async def _recipe(shop: Shop, name: str) -> None:
     """One bottle a piece."""
     await shop.product(f"{name}-rose")
     await shop.material(f"{name}-bottle", 100)
-    money = {"amount": "1.0000", "currency": "EUR"}
-    recipe = {
-        "recipe_id": f"{name}-recipe",
-        "product_id": f"{name}-rose",
-        "materials": [{"material_id": f"{name}-bottle", "quantity_per_unit": "1"}],
-        "labour_cost": money,
-        "overhead_cost": money,
-        "expected_minutes": 30,
-        "shelf_life_days": 1000,
-    }
-
-    async def known() -> bool:
-        return (await shop.ask("bottling", "POST", "/api/bottling/recipes", recipe)).status_code in (201, 409)
-
-    await until(known, what="a recipe of items that bottling knows")
+    await known_recipe(shop, name, {"bottle": "1"})
 
 
 async def _planned(shop: Shop, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from shared.contracts.values import rfc3339
@@ -57,13 +58,6 @@ async def resolve_made_good(tx: Transaction, batch_ids: Sequence[UUID], now: dat
     await tx.execute(RESOLVE_MADE_GOOD, list(batch_ids), now)
 
 
-RAISE_LATE = """
-INSERT INTO alerts (alert_id, kind, subject_type, subject_id, name, detail, status, raised_at)
-SELECT alert_id, 'batch_late', 'batch', batch_id::text, 'batch ' || batch_id, detail, 'raised', clock_timestamp()
-FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS late (alert_id, batch_id, detail)
-ORDER BY batch_id
-ON CONFLICT (subject_id, kind) WHERE status <> 'resolved' DO NOTHING
-"""
 FIND_LATE = """
 SELECT batch_id, status, quantity_planned, product_id, expected_completion_at
 FROM batches
@@ -81,13 +75,13 @@ async def raise_late(tx: Transaction, limit: int) -> int:
     """Opens an alert for each open batch that is past its time and has none open; returns for how many."""
     late = await tx.fetch(FIND_LATE, limit)
     if late:
-        details = [
-            f"{row['status']}: {row['quantity_planned']} {row['product_id']} were expected at "
-            f"{rfc3339(row['expected_completion_at'])}"
-            for row in late
-        ]
-        await tx.execute(RAISE_LATE, [tx.new_id() for _ in late], [row["batch_id"] for row in late], details)
+        await raise_alerts(tx, [("batch_late", str(row["batch_id"]), _lateness(row)) for row in late], await tx.clock())
     return len(late)
+
+
+def _lateness(row: Any) -> str:
+    expected = rfc3339(row["expected_completion_at"])
+    return f"{row['status']}: {row['quantity_planned']} {row['product_id']} were expected at {expected}"
 
 
 RESOLVE_LATE = """

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.bottling.store.alerts import raise_alerts
 from shared.contracts.inventory import LotRecalled
 from shared.runtime.transaction import Transaction
 
@@ -38,22 +39,14 @@ GROUP BY batch_id
 ORDER BY batch_id
 LIMIT $1
 """
-RAISE_RECALLED = """
-INSERT INTO alerts (alert_id, kind, subject_type, subject_id, name, detail, status, raised_at)
-SELECT alert_id, 'material_recalled', 'batch', batch_id::text, 'batch ' || batch_id, detail, 'raised',
-       clock_timestamp()
-FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS found (alert_id, batch_id, detail)
-ORDER BY batch_id
-ON CONFLICT (subject_id, kind) WHERE status <> 'resolved' DO NOTHING
-"""
 
 
 async def raise_recalled(tx: Transaction, limit: int) -> int:
     """Opens an alert for each running batch that got a recalled lot and has none open; returns for how many."""
     found = await tx.fetch(FIND_RECALLED, limit)
     if found:
-        ids, details = [row["batch_id"] for row in found], [row["detail"] for row in found]
-        await tx.execute(RAISE_RECALLED, [tx.new_id() for _ in found], ids, details)
+        concerns = [("material_recalled", str(row["batch_id"]), row["detail"]) for row in found]
+        await raise_alerts(tx, concerns, await tx.clock())
     return len(found)
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from services.inventory.domain.deviations import Sums, deviations
+from services.inventory.domain.deviations import Check, Sums, deviations
+from shared.runtime.database import fetch_planned
 
 START_OF_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
 END_OF_TIME: Final = datetime(9999, 12, 30, tzinfo=UTC)
@@ -83,7 +84,7 @@ async def ledger_by_time(
     return [dict(row) for row in rows]
 
 
-READ_SUMS_OF_ALL = """
+READ_SUMS = """
 SELECT stock.item_id, stock.current, stock.reserved, stock.held,
        coalesce(entries.current, 0)::bigint AS ledger_current, coalesce(entries.held, 0)::bigint AS ledger_held,
        coalesce(holds.held, 0)::bigint AS reservations_held, coalesce(there.units, 0)::bigint AS lots,
@@ -94,22 +95,27 @@ LEFT JOIN (
     FROM (
         SELECT item_id, sum(new_current - previous_current) AS current, sum(new_held - previous_held) AS held
         FROM ledger
+        WHERE $1::text[] IS NULL OR item_id = ANY($1)
         GROUP BY item_id
         UNION ALL
-        SELECT item_id, current, held FROM ledger_openings
+        SELECT item_id, current, held FROM ledger_openings WHERE $1::text[] IS NULL OR item_id = ANY($1)
     ) AS moved
     GROUP BY moved.item_id
 ) AS entries ON entries.item_id = stock.item_id
 LEFT JOIN (
-    SELECT item_id, sum(held) AS held FROM reservations WHERE held > 0 GROUP BY item_id
+    SELECT item_id, sum(held) AS held
+    FROM reservations
+    WHERE held > 0 AND ($1::text[] IS NULL OR item_id = ANY($1))
+    GROUP BY item_id
 ) AS holds ON holds.item_id = stock.item_id
 LEFT JOIN (
     SELECT item_id, sum(quantity) AS units,
            sum(CASE WHEN status = 'available' THEN pending ELSE quantity END) AS blocked
     FROM lots
-    WHERE NOT spent
+    WHERE NOT spent AND ($1::text[] IS NULL OR item_id = ANY($1))
     GROUP BY item_id
 ) AS there ON there.item_id = stock.item_id
+WHERE $1::text[] IS NULL OR stock.item_id = ANY($1)
 ORDER BY stock.item_id
 """
 
@@ -118,10 +124,24 @@ READ_NOW = "SELECT clock_timestamp()"
 
 async def reconcile(connection: Any) -> dict[str, Any]:
     """Every item's level against ledger, reservations and lots, in one statement: one moment of the database."""
-    rows = await connection.fetch(READ_SUMS_OF_ALL)
+    rows = await fetch_planned(connection, READ_SUMS, None)
     found = [deviation for row in rows for deviation in _deviations(row)]
     as_of = rows[0]["as_of"] if rows else await connection.fetchval(READ_NOW)
     return {"ok": not found, "checked_items": len(rows), "as_of": as_of, "deviations": found}
+
+
+NEXT_ITEMS = "SELECT item_id FROM stock WHERE item_id > $1 ORDER BY item_id LIMIT $2"
+
+
+async def next_items(connection: Any, after: str, limit: int) -> list[str]:
+    """Items in the order of their ids."""
+    return [row["item_id"] for row in await connection.fetch(NEXT_ITEMS, after, limit)]
+
+
+async def checks_failed(connection: Any, item_ids: list[str]) -> list[Check]:
+    """Each check that fails for one of these items."""
+    rows = await fetch_planned(connection, READ_SUMS, item_ids)
+    return [deviation["check"] for row in rows for deviation in _deviations(row)]
 
 
 def _deviations(row: Any) -> list[dict[str, Any]]:
