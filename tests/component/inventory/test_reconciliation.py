@@ -169,18 +169,18 @@ async def test_the_books_are_audited_by_a_timer_and_deviations_are_a_metric(ware
     await _stocked(warehouse)
     for number in range(ITEMS_AT_ONCE):
         await warehouse.item(f"A-{number:03}", 1)
-    await _audited(warehouse)
+    [errand] = [job for job in jobs(warehouse.house, SETTINGS) if job.name == "audit_books"]
+    assert isinstance(errand, Errand)
+    await _audited(warehouse, errand)
     assert _shown("current_lots") == 0
     async with warehouse.database.transaction() as tx:
         await tx.execute("UPDATE lots SET quantity = 7")
-    await _audited(warehouse)
+    await _audited(warehouse, errand)
     assert (_shown("current_lots"), _shown("reserved_holds")) == (1 + ITEMS_AT_ONCE, 0)
 
 
-async def _audited(warehouse: Warehouse) -> None:
+async def _audited(warehouse: Warehouse, errand: Errand) -> None:
     """One round, as its timer goes: full ones follow each other at once."""
-    [errand] = [job for job in jobs(warehouse.house, SETTINGS) if job.name == "audit_books"]
-    assert isinstance(errand, Errand)
     while await errand.go(warehouse.database, asyncio.Event()) == errand.batch:
         pass
 
